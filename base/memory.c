@@ -1,0 +1,63 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static void *or_die(void *memory, size_t size)
+{
+    if (!memory && size) {
+        fprintf(stderr, "hq: out of memory asking for %zu bytes\n", size);
+        abort();
+    }
+    return memory;
+}
+
+void *hq_alloc(size_t size)
+{
+    return or_die(malloc(size ? size : 1), size);
+}
+
+void *hq_calloc(size_t count, size_t size)
+{
+    if (count == 0 || size == 0)
+        return or_die(calloc(1, 1), 1);
+    return or_die(calloc(count, size), count > SIZE_MAX / size ? SIZE_MAX : count * size);
+}
+
+void *hq_realloc(void *old, size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return or_die(NULL, SIZE_MAX);
+    return or_die(realloc(old, total ? total : 1), total);
+}
+
+char *hq_strdup(const char *text)
+{
+    return text ? hq_strndup(text, strlen(text)) : NULL;
+}
+
+char *hq_strndup(const char *text, size_t length)
+{
+    char *copy = hq_alloc(length + 1);
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *hq_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    return or_die(length < 0 ? NULL : text, 1);
+}
+
+void *hq_try_alloc(size_t size, size_t limit)
+{
+    return size > limit ? NULL : malloc(size ? size : 1);
+}

@@ -1,0 +1,32 @@
+/* base/memory.h - allocation, and the one policy for its running out.
+ *
+ * Memory for what the program itself decides to hold never fails: hq_alloc and its kin end the process with a line on
+ * stderr, and their callers do not check. A size that a file, a peer or a person chose goes through hq_try_alloc, which
+ * may give NULL and which the caller turns into HQ_ELIMIT. All of it is released with free().
+ */
+#ifndef HQ_BASE_MEMORY_H
+#define HQ_BASE_MEMORY_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+void *hq_alloc(size_t size);                            /* not zeroed */
+void *hq_calloc(size_t count, size_t size);             /* zeroed; overflow of the product ends the process */
+void *hq_realloc(void *old, size_t count, size_t size); /* overflow likewise */
+char *hq_strdup(const char *text);                      /* NULL gives NULL */
+char *hq_strndup(const char *text, size_t length);
+char *hq_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* NULL if there is no such memory or the size is over the limit given. */
+void *hq_try_alloc(size_t size, size_t limit);
+
+/* Room for one more element in a growing array: doubles *capacity_p when count has reached it. */
+#define HQ_GROW(array, count, capacity)                                                                                \
+    do {                                                                                                               \
+        if ((count) >= (capacity)) {                                                                                   \
+            (capacity) = (capacity) ? (capacity) * 2 : 8;                                                              \
+            (array) = hq_realloc((array), (capacity), sizeof *(array));                                                \
+        }                                                                                                              \
+    } while (0)
+
+#endif

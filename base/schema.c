@@ -1,0 +1,144 @@
+#include "base/schema.h"
+
+#include <string.h>
+
+enum { MAX_FIELDS = 1 << 20, MAX_NAME = 4096 };
+
+hq_schema *schema_new(void)
+{
+    return hq_calloc(1, sizeof(hq_schema));
+}
+
+void schema_free(hq_schema **schema_p)
+{
+    hq_schema *schema = *schema_p;
+    if (!schema)
+        return;
+    for (size_t i = 0; i < schema->count; i++) {
+        free(schema->fields[i].name);
+        free(schema->fields[i].collection);
+        free(schema->fields[i].member);
+    }
+    free(schema->fields);
+    free(schema);
+    *schema_p = NULL;
+}
+
+static void append(hq_schema *schema, hq_field field)
+{
+    HQ_GROW(schema->fields, schema->count, schema->capacity);
+    schema->fields[schema->count++] = field;
+}
+
+static hq_field field_of(const char *name, const char *collection, const char *member, hq_type type, bool is_jagged)
+{
+    return (hq_field){.name = hq_strdup(name),
+                      .collection = hq_strdup(collection),
+                      .member = hq_strdup(member),
+                      .type = type,
+                      .is_jagged = is_jagged};
+}
+
+hq_schema *schema_copy(const hq_schema *schema)
+{
+    hq_schema *copy = schema_new();
+    for (size_t i = 0; i < schema->count; i++) {
+        const hq_field *field = &schema->fields[i];
+        append(copy, field_of(field->name, field->collection, field->member, field->type, field->is_jagged));
+    }
+    return copy;
+}
+
+hq_error schema_add(hq_schema *schema, const char *name, const char *collection, const char *member, hq_type type,
+                    bool is_jagged)
+{
+    if (schema_find(schema, name))
+        return HQ_EEXISTS;
+    append(schema, field_of(name, collection, member, type, is_jagged));
+    return HQ_OK;
+}
+
+const hq_field *schema_find(const hq_schema *schema, const char *name)
+{
+    for (size_t i = 0; i < schema->count; i++)
+        if (strcmp(schema->fields[i].name, name) == 0)
+            return &schema->fields[i];
+    return NULL;
+}
+
+const hq_field *schema_find_member(const hq_schema *schema, const char *collection, const char *member)
+{
+    for (size_t i = 0; i < schema->count; i++) {
+        const hq_field *field = &schema->fields[i];
+        if (field->collection && strcmp(field->collection, collection) == 0 && strcmp(field->member, member) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+bool schema_has_collection(const hq_schema *schema, const char *collection)
+{
+    for (size_t i = 0; i < schema->count; i++)
+        if (schema->fields[i].collection && strcmp(schema->fields[i].collection, collection) == 0)
+            return true;
+    return false;
+}
+
+bool schema_agrees(const hq_schema *one, const hq_schema *other, const char *const *names, size_t count,
+                   const char **name_r)
+{
+    for (size_t i = 0; i < count; i++) {
+        const hq_field *a = schema_find(one, names[i]), *b = schema_find(other, names[i]);
+        if (!a || !b || a->type != b->type || a->is_jagged != b->is_jagged) {
+            *name_r = names[i];
+            return false;
+        }
+    }
+    return true;
+}
+
+void schema_encode(const hq_schema *schema, hq_buffer *buffer)
+{
+    buffer_u32(buffer, (uint32_t)schema->count);
+    for (size_t i = 0; i < schema->count; i++) {
+        const hq_field *field = &schema->fields[i];
+        buffer_u8(buffer, (uint8_t)field->type);
+        buffer_u8(buffer, (uint8_t)(field->is_jagged | (field->collection ? 2 : 0)));
+        buffer_text(buffer, field->name);
+        if (field->collection) {
+            buffer_text(buffer, field->collection);
+            buffer_text(buffer, field->member);
+        }
+    }
+}
+
+static bool decode_field(hq_cursor *cursor, hq_schema *schema)
+{
+    hq_field field = {0};
+    uint8_t type = cursor_u8(cursor), flags = cursor_u8(cursor);
+    field.type = (hq_type)type;
+    field.is_jagged = flags & 1;
+    field.name = cursor_text(cursor, MAX_NAME);
+    if (flags & 2) {
+        field.collection = cursor_text(cursor, MAX_NAME);
+        field.member = cursor_text(cursor, MAX_NAME);
+    }
+    append(schema, field);
+    return !cursor->bad && type < HQ_TYPE_COUNT && flags < 4;
+}
+
+hq_error schema_decode(const void *bytes, size_t size, hq_schema **schema_r, hq_reason *reason)
+{
+    hq_cursor cursor = cursor_over(bytes, size);
+    uint32_t count = cursor_u32(&cursor);
+    hq_schema *schema = schema_new();
+    bool is_good = !cursor.bad && count <= MAX_FIELDS;
+    for (uint32_t i = 0; is_good && i < count; i++)
+        is_good = decode_field(&cursor, schema);
+    if (!is_good || !cursor_is_complete(&cursor)) {
+        schema_free(&schema);
+        return hq_fail(reason, HQ_EFORMAT, "these %zu bytes are not a schema", size);
+    }
+    *schema_r = schema;
+    return HQ_OK;
+}

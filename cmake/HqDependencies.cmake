@@ -1,0 +1,36 @@
+# The libraries hq stands on, all from the distribution. Each is looked for once, here.
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3)
+pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2)
+pkg_check_modules(BSON REQUIRED IMPORTED_TARGET libbson-1.0>=1.23)
+pkg_check_modules(MONGOC REQUIRED IMPORTED_TARGET libmongoc-1.0>=1.23)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(LZMA REQUIRED IMPORTED_TARGET liblzma)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+if(HQ_TESTS)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+
+# The ZooKeeper C client comes without a pkg-config file.
+find_path(ZOOKEEPER_INCLUDE zookeeper/zookeeper.h REQUIRED)
+find_library(ZOOKEEPER_LIBRARY zookeeper_mt REQUIRED)
+add_library(hq_zookeeper_client INTERFACE)
+target_include_directories(hq_zookeeper_client SYSTEM INTERFACE ${ZOOKEEPER_INCLUDE}/zookeeper)
+target_compile_definitions(hq_zookeeper_client INTERFACE THREADED)
+target_link_libraries(hq_zookeeper_client INTERFACE ${ZOOKEEPER_LIBRARY})
+
+# LLVM through its C API and its shared library; the version can move.
+find_program(LLVM_CONFIG NAMES llvm-config-19 llvm-config REQUIRED)
+execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)
+execute_process(COMMAND ${LLVM_CONFIG} --libdir OUTPUT_VARIABLE LLVM_LIBDIR OUTPUT_STRIP_TRAILING_WHITESPACE)
+execute_process(COMMAND ${LLVM_CONFIG} --link-shared --libs OUTPUT_VARIABLE LLVM_LIBS OUTPUT_STRIP_TRAILING_WHITESPACE)
+add_library(hq_llvm INTERFACE)
+target_include_directories(hq_llvm SYSTEM INTERFACE ${LLVM_INCLUDE})
+target_link_directories(hq_llvm INTERFACE ${LLVM_LIBDIR})
+target_link_libraries(hq_llvm INTERFACE ${LLVM_LIBS})

@@ -1,0 +1,56 @@
+/* data/dataset.h - a dataset: an ordered list of files with one tree in each, and the partitions it is cut into.
+ *
+ * A specification is a list of texts, each a path or a glob with an optional ":Tree" ("/data/z*.root:events"), or
+ * "empty:N", a dataset of N partitions without entries and without columns, which measures a cluster's own cost.
+ */
+#ifndef HQ_DATA_DATASET_H
+#define HQ_DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/schema.h"
+
+typedef struct hq_dataset_file {
+    char *path;
+    char *tree; /* the tree's path within the file, without cycle; "" in an "empty:N" */
+    hq_hash identity;
+    uint64_t entries;
+} hq_dataset_file;
+
+typedef struct hq_partition {
+    uint32_t file;        /* index into files */
+    uint64_t first, last; /* entries, last exclusive */
+} hq_partition;
+
+typedef struct hq_dataset {
+    hq_dataset_file *files;
+    size_t file_count;
+    hq_partition *partitions; /* in the order of files and entries */
+    size_t partition_count;
+    uint64_t entries;
+    hq_schema *schema; /* that of the first file that has entries; columns that a later file lacks or has in another
+                          type are dropped */
+} hq_dataset;
+
+/* Opens every file once and cuts it at borders into partitions of about target_entries (a partition is never smaller
+ * than the stretch between two borders). HQ_ENOTFOUND: a path or a glob that matches nothing; HQ_EFORMAT,
+ * HQ_EUNSUPPORTED …: naming the file; HQ_EINVAL: no entries in the whole dataset, saying so. An empty file among others
+ * adds nothing. */
+hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
+                      hq_reason *reason);
+void dataset_free(hq_dataset **dataset_p);
+
+/* The identity of one partition: of its file and of its entry range. */
+hq_hash dataset_partition_identity(const hq_dataset *dataset, size_t index);
+/* The identity of the whole: equal if and only if the same partitions of the same files come in the same order. */
+hq_hash dataset_identity(const hq_dataset *dataset);
+
+/* Named datasets, from a file as conf/datasets.conf shows: "[name]" and "files = spec spec …". On HQ_OK *specs_r is an
+ * array of *count_r texts; free with dataset_specs_free. HQ_ENOTFOUND if the file has no such name (the text lists
+ * those it has). */
+hq_error dataset_lookup(const char *config_path, const char *name, char ***specs_r, size_t *count_r, hq_reason *reason);
+void dataset_specs_free(char ***specs_p, size_t count);
+
+#endif

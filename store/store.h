@@ -1,0 +1,61 @@
+/* store/store.h - results, partials and the journal, kept for days: MongoDB, or SQLite for one machine.
+ *
+ * Every call blocks until the server has answered, so a daemon makes them from a thread of its own; a store is used by
+ * one thread at a time. A write is an idempotent upsert by key, or an insert whose duplicate counts as done: one that
+ * ended HQ_EUNCERTAIN (it may or may not have happened) is made again. HQ_EUNAVAILABLE: nothing happened, the server
+ * cannot be reached. Documents are BSON as docs/protocol.md describes them. Asked of a server is only what every
+ * MongoDB-protocol server does right: insert, find by _id or equality, replace by _id, delete by filter, plain and TTL
+ * indexes.
+ */
+#ifndef HQ_STORE_STORE_H
+#define HQ_STORE_STORE_H
+
+#include <bson/bson.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+typedef struct hq_store hq_store;
+
+/* "mongodb://host:port/…[/database]" (database hq if none), "sqlite:/path/to/file" (made when missing, with its
+ * directory) or "sqlite::memory:". timeout_ms bounds every later call. Does not wait for a MongoDB server to be there.
+ * keep_ms is how long results and partials are kept. HQ_EINVAL for an address that cannot be understood. */
+hq_error store_open(const char *address, int timeout_ms, int64_t keep_ms, hq_store **store_r, hq_reason *reason);
+void store_close(hq_store **store_p);
+
+/* Creates the indexes, and tells whether the server is there. */
+hq_error store_prepare(hq_store *store, hq_reason *reason);
+
+/* A result by its fingerprint. HQ_ENOTFOUND if there is none, or it has expired. The caller destroys the document. */
+hq_error store_get_result(hq_store *store, const hq_hash *fingerprint, bson_t **result_r, hq_reason *reason);
+/* Replaces or inserts; the store adds _id and expires. */
+hq_error store_put_result(hq_store *store, const hq_hash *fingerprint, const bson_t *result, hq_reason *reason);
+
+/* One computed subtask: the partition it belongs to, its entries and its histograms' contents (histset_encode). */
+typedef struct hq_partial {
+    hq_hash partition;
+    uint64_t entries;
+    const void *bytes;
+    uint32_t size;
+} hq_partial;
+
+/* Packs the partials of one query (the program's fingerprint) into as few documents as their size allows and inserts
+ * them. Safe to call again with the same ones. */
+hq_error store_put_partials(hq_store *store, const hq_hash *program, const hq_partial *partials, size_t count,
+                            hq_reason *reason);
+/* Calls each for every partial of that program; one may come more than once. partial is valid during the call only. */
+typedef void hq_store_each(void *context, const hq_partial *partial);
+hq_error store_get_partials(hq_store *store, const hq_hash *program, hq_store_each *each, void *context,
+                            hq_reason *reason);
+
+/* The journal: one document per query, _id is the query's id; replaces an older one. */
+hq_error store_put_journal(hq_store *store, const hq_hash *query, const bson_t *document, hq_reason *reason);
+hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **document_r, hq_reason *reason);
+
+/* Deletes what has expired, for servers that do not do it themselves. *removed_r counts documents. */
+hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason);
+/* Deletes every result and partial. */
+hq_error store_flush(hq_store *store, hq_reason *reason);
+
+#endif
