@@ -5,9 +5,10 @@ find_package(Threads REQUIRED)
 add_library(hq_flags INTERFACE)
 target_compile_definitions(hq_flags INTERFACE _GNU_SOURCE HQ_VERSION="${PROJECT_VERSION}")
 target_include_directories(hq_flags INTERFACE ${CMAKE_SOURCE_DIR})
+# A text cut at the end of a fixed buffer (hq_reason) is meant: no -Wformat-truncation.
 target_compile_options(hq_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef -Wvla
-    -Wformat=2 -Wimplicit-fallthrough -fno-common -fstack-protector-strong)
+    -Wformat=2 -Wno-format-truncation -Wimplicit-fallthrough -fno-common -fstack-protector-strong)
 target_link_libraries(hq_flags INTERFACE Threads::Threads)
 if(HQ_WERROR)
     target_compile_options(hq_flags INTERFACE -Werror)
