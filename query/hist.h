@@ -16,7 +16,12 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { HQ_MAX_AXES = 4, HQ_MAX_BINS = 1 << 26 /* in one histogram, with flow */, HQ_MAX_HISTS = 1024 };
+enum {
+    HQ_MAX_AXES = 4,
+    HQ_MAX_HISTS = 1024,       /* in one query */
+    HQ_MAX_BINS = 1 << 26,     /* in one histogram, flow included */
+    HQ_MAX_SET_BINS = 1 << 27, /* in all histograms of one query */
+};
 
 typedef enum hq_axis_kind { HQ_AXIS_REGULAR } hq_axis_kind;
 
@@ -35,7 +40,11 @@ typedef enum hq_storage {
 
 typedef struct hq_hist hq_hist;
 
-/* An empty histogram; name and axes are copied. The caller has checked axis_count, bins and low < high. */
+/* All bins of these axes together, flow included; SIZE_MAX if that is more than a size_t holds. */
+size_t axes_size(const hq_axis *axes, size_t axis_count);
+
+/* An empty histogram; name and axes are copied. The caller has checked axis_count, bins and low < high, both finite,
+ * and axes_size against the limits above. */
 hq_hist *hist_new(const char *name, const hq_axis *axes, size_t axis_count, hq_storage storage);
 void hist_free(hq_hist **hist_p);
 
@@ -52,7 +61,9 @@ const void *hist_bins_const(const hq_hist *hist);
 int64_t hist_entries(const hq_hist *hist);
 int64_t *hist_fills(hq_hist *hist);
 
-/* The bin along one axis, flow included: the definition that machine code must agree with. */
+/* The bin along one axis, flow included: the definition that machine code must agree with, operation by operation:
+ * x < low is 0, !(x < high) is n + 1; else with p = n * (x - low) / (high - low), each step rounded to double, it is
+ * 1 + floor(p) where p < n, else n + 1 (rounding can take p to n). */
 uint32_t axis_index(const hq_axis *axis, double value);
 /* Adds one value to an axis_count-dimensional histogram, the slow way; weight is 1 for a count storage. */
 void hist_fill(hq_hist *hist, const double *values, double weight);
