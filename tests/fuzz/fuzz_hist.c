@@ -1,0 +1,66 @@
+/* The decoders of histograms: any bytes give an error or a set that can be merged and encoded, and that comes back
+ * equal. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "query/hist.h"
+
+enum { LARGE = 1 << 20 /* bins beyond which a set is not worth the time here */ };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void require(int is_true)
+{
+    if (!is_true)
+        __builtin_trap();
+}
+
+static void check_contents(const uint8_t *bytes, size_t size)
+{
+    hq_axis axes[] = {{HQ_AXIS_REGULAR, "x", "", 30, 0, 1}, {HQ_AXIS_REGULAR, "y", "", 5, 0, 1}};
+    hq_hist *hists[] = {hist_new("counts", axes, 2, HQ_COUNT), hist_new("sums", axes, 1, HQ_WEIGHTED)};
+    hq_histset *set = histset_new(hists, 2);
+    hq_error error = histset_decode_into(set, bytes, size, NULL);
+    require(error == HQ_OK || error == HQ_EFORMAT);
+
+    hq_histset *back = histset_new_like(set);
+    hq_buffer again = {0};
+    histset_encode(set, &again);
+    require(histset_decode_into(back, again.bytes, again.size, NULL) == HQ_OK || error == HQ_EFORMAT);
+    require(error == HQ_EFORMAT || histset_is_equal(set, back));
+    require(histset_merge(back, set, NULL) == HQ_OK);
+    buffer_clear(&again);
+    histset_free(&back);
+    histset_free(&set);
+}
+
+static void check_whole(const uint8_t *bytes, size_t size)
+{
+    hq_histset *set = NULL, *back = NULL;
+    if (histset_decode_whole(bytes, size, &set, NULL) != HQ_OK)
+        return;
+    size_t bins = 0;
+    for (size_t i = 0; i < set->count; ++i)
+        bins += hist_size(set->hists[i]);
+    if (bins <= LARGE) {
+        hq_buffer again = {0};
+        histset_encode_whole(set, &again);
+        require(histset_decode_whole(again.bytes, again.size, &back, NULL) == HQ_OK);
+        require(histset_is_equal(set, back));
+        require(histset_merge(back, set, NULL) == HQ_OK);
+        buffer_clear(&again);
+    }
+    histset_free(&set);
+    histset_free(&back);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (bytes[0] & 1)
+        check_whole(bytes + 1, size - 1);
+    else
+        check_contents(bytes + 1, size - 1);
+    return 0;
+}
