@@ -1,7 +1,7 @@
 /* wire/message.h - the messages of docs/protocol.md: the only place of hq that knows what bytes travel.
  *
- * A message is a command, a BSON document and payload frames; on a ROUTER socket also the peer it came from or goes to. It belongs to
- * one thread at a time. Sending consumes it.
+ * A message is a command, a BSON document and payload frames; on a ROUTER socket also the peer it came from or goes to.
+ * It belongs to one thread at a time. Sending consumes it.
  */
 #ifndef HQ_WIRE_MESSAGE_H
 #define HQ_WIRE_MESSAGE_H
@@ -68,14 +68,15 @@ const hq_peer *message_peer(const hq_message *message);
 void message_add_payload(hq_message *message, hq_buffer *buffer);
 /* Copies bytes into a new payload frame. */
 void message_copy_payload(hq_message *message, const void *bytes, size_t size);
-/* Makes a new payload frame of bytes that it keeps until the frame is sent: release(hint) is called then, from any thread. */
+/* Makes a new payload frame of bytes that it keeps until the frame is sent: release(hint) is called then, from any
+ * thread. */
 void message_lend_payload(hq_message *message, const void *bytes, size_t size, void (*release)(void *hint), void *hint);
 size_t message_payload_count(const hq_message *message);
 /* The payload frame's bytes, or NULL and size 0 if there is none of that index. */
 const void *message_payload(const hq_message *message, size_t index, size_t *size_r);
 
-/* Fields of the document. Each gives false if it is missing or of another type; numbers also if outside min … max. A text is valid as
- * long as the document is not appended to, and is UTF-8 without a zero within. */
+/* Fields of the document. Each gives false if it is missing or of another type; numbers also if outside min … max. A
+ * text is valid as long as the document is not appended to, and is UTF-8 without a zero within. */
 bool message_get_text(const hq_message *message, const char *key, const char **text_r);
 bool message_get_int(const hq_message *message, const char *key, int64_t min, int64_t max, int64_t *value_r);
 bool message_get_bool(const hq_message *message, const char *key, bool *value_r);
@@ -87,14 +88,17 @@ void message_put_int(hq_message *message, const char *key, int64_t value);
 void message_put_bool(hq_message *message, const char *key, bool value);
 void message_put_hash(hq_message *message, const char *key, const hq_hash *hash);
 
-/* HQ_EUNAVAILABLE if the peer of a ROUTER is gone or takes no more at the moment: the message is dropped. Consumes it in every case. */
+/* HQ_EUNAVAILABLE if the peer of a ROUTER is gone or takes no more at the moment: the message is dropped. Consumes it
+ * in every case. */
 hq_error message_send(zsock_t *socket, hq_message **message_p, hq_reason *reason);
 
-/* The next message, without waiting: HQ_ETIMEOUT if there is none. HQ_EPROTOCOL for a malformed one and HQ_EMISMATCH for one of another
- * version: it is gone from the socket, and *peer_r (if not NULL; a ROUTER's) tells whom to answer. */
+/* The next message, without waiting: HQ_ETIMEOUT if there is none. HQ_EPROTOCOL for a malformed one and HQ_EMISMATCH
+ * for one of another version: it is gone from the socket, and *peer_r (if not NULL; a ROUTER's) tells whom to answer.
+ */
 hq_error message_receive(zsock_t *socket, hq_message **message_r, hq_peer *peer_r, hq_reason *reason);
 
-/* The part of receiving that decides what bytes are a message: frames after the peer's. For message_receive, tests and fuzzing. Copies. */
+/* The part of receiving that decides what bytes are a message: frames after the peer's. For message_receive, tests and
+ * fuzzing. Copies. */
 hq_error message_decode(const void *const *frames, const size_t *sizes, size_t count, hq_message **message_r,
                         hq_reason *reason);
 

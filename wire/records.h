@@ -21,7 +21,8 @@ typedef struct hq_order {
 enum { HQ_ORDER_BYTES = 28, HQ_ANSWER_BYTES = 38 };
 
 void order_encode(const hq_order *order, hq_buffer *buffer);
-/* The next order of a payload; false when there is none. A payload that is no multiple of HQ_ORDER_BYTES leaves the cursor bad. */
+/* The next order of a payload; false when there is none. A payload that is no multiple of HQ_ORDER_BYTES leaves the
+ * cursor bad. */
 bool order_next(hq_cursor *cursor, hq_order *order_r);
 
 typedef struct hq_answer {
