@@ -23,7 +23,7 @@ typedef struct given {
 } given;
 
 typedef struct option_parser {
-    const hq_program *program;
+    const hq_cli *program;
     void *settings;
     option_state *states; /* one for each option */
     hq_source source;     /* the one being read */
@@ -58,7 +58,7 @@ static hq_error take_defaults(option_parser *parser)
     return HQ_OK;
 }
 
-static bool is_for(const hq_program *program, const char *section)
+static bool is_for(const hq_cli *program, const char *section)
 {
     return *section == 0 || (strncmp(program->name, "hq-", 3) == 0 && strcmp(program->name + 3, section) == 0);
 }
@@ -74,7 +74,7 @@ static bool section_is_known(const char *section)
 static hq_error take_key(void *context, const char *section, const char *key, const char *value, hq_reason *reason)
 {
     option_parser *parser = context;
-    const hq_program *program = parser->program;
+    const hq_cli *program = parser->program;
     if (!is_for(program, section)) {
         if (section_is_known(section))
             return HQ_OK;
@@ -149,7 +149,7 @@ typedef struct getopt_tables {
     char **negations; /* "no-NAME" texts that longs point to */
 } getopt_tables;
 
-static getopt_tables build_tables(const hq_program *program)
+static getopt_tables build_tables(const hq_cli *program)
 {
     getopt_tables tables = {.longs = hq_calloc(2 * program->option_count + 5, sizeof *tables.longs),
                             .letters = hq_calloc(2 * program->option_count + 8, 1),
@@ -181,7 +181,7 @@ static getopt_tables build_tables(const hq_program *program)
     return tables;
 }
 
-static void free_tables(getopt_tables *tables, const hq_program *program)
+static void free_tables(getopt_tables *tables, const hq_cli *program)
 {
     for (size_t i = 0; i < program->option_count; i++)
         free(tables->negations[i]);
@@ -190,7 +190,7 @@ static void free_tables(getopt_tables *tables, const hq_program *program)
     free(tables->longs);
 }
 
-static hq_error wrong_option(const hq_program *program, int code, char **argv, hq_reason *reason)
+static hq_error wrong_option(const hq_cli *program, int code, char **argv, hq_reason *reason)
 {
     const char *word = argv[optind - 1];
     const char *advice = "see --help";
@@ -238,7 +238,7 @@ static hq_error scan_command_line(option_parser *parser, int argc, char **argv, 
     return HQ_OK;
 }
 
-static hq_error check_arguments(const hq_program *program, size_t count, char **texts, hq_reason *reason)
+static hq_error check_arguments(const hq_cli *program, size_t count, char **texts, hq_reason *reason)
 {
     if (count < program->min_arguments)
         return hq_fail(reason, HQ_EINVAL, "too few arguments: %s [OPTION]... %s", program->name, program->arguments);
@@ -274,7 +274,7 @@ static hq_error run(option_parser *parser, int argc, char **argv, hq_arguments *
     return check_arguments(parser->program, arguments_r->count, arguments_r->texts, parser->reason);
 }
 
-hq_error options_parse(const hq_program *program, int argc, char **argv, void *settings, hq_arguments *arguments_r,
+hq_error options_parse(const hq_cli *program, int argc, char **argv, void *settings, hq_arguments *arguments_r,
                        hq_reason *reason)
 {
     option_parser parser = {.program = program,
@@ -289,13 +289,13 @@ hq_error options_parse(const hq_program *program, int argc, char **argv, void *s
     return error;
 }
 
-void options_free(const hq_program *program, void *settings)
+void options_free(const hq_cli *program, void *settings)
 {
     for (size_t i = 0; i < program->option_count; i++)
         option_clear(&program->options[i], settings);
 }
 
-int options_start(const hq_program *program, int argc, char **argv, void *settings, hq_arguments *arguments_r)
+int options_start(const hq_cli *program, int argc, char **argv, void *settings, hq_arguments *arguments_r)
 {
     hq_reason reason;
     hq_error error = options_parse(program, argc, argv, settings, arguments_r, &reason);

@@ -51,7 +51,7 @@ typedef struct hq_option {
     const char *const *choices; /* ends with NULL */
 } hq_option;
 
-typedef struct hq_program {
+typedef struct hq_cli {
     const char *name;      /* "hq-broker" */
     const char *summary;   /* one sentence */
     const char *arguments; /* "QUERY [FILE[:TREE]…]", for the usage line; "" if it takes none */
@@ -59,7 +59,7 @@ typedef struct hq_program {
     const char *epilogue; /* below the options: exit codes, examples; may be NULL */
     const hq_option *options;
     size_t option_count;
-} hq_program;
+} hq_cli;
 
 typedef struct hq_arguments {
     char **texts; /* what is left on the command line; they point into argv */
@@ -70,17 +70,17 @@ typedef struct hq_arguments {
 /* Fills settings, a zeroed struct of the program's own, from all sources. HQ_EINVAL, with a text that names the option,
  * where it was given and what it takes, and settings released again. Permutes argv. Not to be called by two threads at
  * once (getopt). */
-hq_error options_parse(const hq_program *program, int argc, char **argv, void *settings, hq_arguments *arguments_r,
+hq_error options_parse(const hq_cli *program, int argc, char **argv, void *settings, hq_arguments *arguments_r,
                        hq_reason *reason);
 
 /* Frees the texts in settings and zeroes its options. */
-void options_free(const hq_program *program, void *settings);
+void options_free(const hq_cli *program, void *settings);
 
 /* options_parse for a main(): -1 to go on; else the code to exit with, 0 after --help and its kin, 2 after a mistake,
  * which then stands on stderr. */
-int options_start(const hq_program *program, int argc, char **argv, void *settings, hq_arguments *arguments_r);
+int options_start(const hq_cli *program, int argc, char **argv, void *settings, hq_arguments *arguments_r);
 
-void options_print_help(const hq_program *program, FILE *stream);
+void options_print_help(const hq_cli *program, FILE *stream);
 
 /* Reads a size or a duration as options do; HQ_EINVAL with a text that says what is wrong with it. */
 hq_error options_parse_size(const char *text, int64_t *bytes_r, hq_reason *reason);

@@ -106,7 +106,7 @@ static void print_own_option(FILE *stream, const hq_option *option)
     free(head);
 }
 
-void options_print_help(const hq_program *program, FILE *stream)
+void options_print_help(const hq_cli *program, FILE *stream)
 {
     fprintf(stream, "Usage: %s [OPTION]...%s%s\n", program->name, *program->arguments ? " " : "", program->arguments);
     print_wrapped(stream, program->summary, 0, "");
@@ -141,7 +141,7 @@ static void print_list(FILE *stream, const hq_option *option, const void *settin
         fprintf(stream, "%s%s = %s\n", mark, option->name, list->texts[i]);
 }
 
-void options_print_config(const hq_program *program, const void *settings, const option_state *states, FILE *stream)
+void options_print_config(const hq_cli *program, const void *settings, const option_state *states, FILE *stream)
 {
     fprintf(stream, "# Configuration of %s: every key, commented out where it has its default.\n#\n# ", program->name);
     print_wrapped(stream,

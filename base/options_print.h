@@ -15,6 +15,6 @@ typedef struct option_state {
 char *option_environment_name(const hq_option *option);
 
 /* The configuration as a file of its own: what is at its default is commented out. */
-void options_print_config(const hq_program *program, const void *settings, const option_state *states, FILE *stream);
+void options_print_config(const hq_cli *program, const void *settings, const option_state *states, FILE *stream);
 
 #endif

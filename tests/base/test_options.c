@@ -88,13 +88,13 @@ static const hq_option table[] = {
      .help = "What to fill."},
 };
 
-static const hq_program program = {.name = "hq-broker",
-                                   .summary = "Takes queries and hands them out.",
-                                   .arguments = "[DATASET]",
-                                   .max_arguments = 1,
-                                   .epilogue = "Exit codes: 0 done.",
-                                   .options = table,
-                                   .option_count = sizeof table / sizeof *table};
+static const hq_cli program = {.name = "hq-broker",
+                               .summary = "Takes queries and hands them out.",
+                               .arguments = "[DATASET]",
+                               .max_arguments = 1,
+                               .epilogue = "Exit codes: 0 done.",
+                               .options = table,
+                               .option_count = sizeof table / sizeof *table};
 
 typedef struct test_state {
     test_settings settings;
@@ -315,7 +315,7 @@ static void command_only_options_leave_the_environment_alone(void **state)
 static void too_few_arguments_show_the_usage(void **state)
 {
     test_state *fixture = *state;
-    hq_program strict = program;
+    hq_cli strict = program;
     strict.min_arguments = 1;
     char *argv[] = {(char *)"hq-broker", NULL};
     assert_int_equal(options_parse(&strict, 1, argv, &fixture->settings, &fixture->arguments, &fixture->reason),
