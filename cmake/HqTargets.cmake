@@ -23,6 +23,11 @@ elseif(CMAKE_BUILD_TYPE STREQUAL Release)
     target_compile_options(hq_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 
+# Without this the fuzzer sees no branch outside its own file, and searches blindly.
+if(HQ_FUZZ)
+    target_compile_options(hq_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # hq_room(NAME SOURCES f.c ... [USES hq_base PkgConfig::X ...]): the static library hq_NAME of one room.
 function(hq_room name)
     cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
