@@ -33,11 +33,11 @@ typedef void hq_coordinator_on_event(void *context, hq_coordinator_event event);
  * NULL. Returns before it is connected. HQ_EINVAL for an endpoint that cannot be understood. */
 hq_error coordinator_open(const char *endpoint, int session_ms, hq_coordinator_on_event *on_event, void *context,
                           hq_coordinator **coordinator_r, hq_reason *reason);
-/* Ends the session (ephemeral nodes go at once). Callbacks that did not come yet never come. */
+/* Ends the session (ephemeral nodes go at once). Callbacks that did not come yet never come. Not from a callback. */
 void coordinator_close(hq_coordinator **coordinator_p);
 
 int coordinator_fd(const hq_coordinator *coordinator);
-/* Runs every callback that is due. */
+/* Runs every callback that is due; they may start more. Not from a callback. */
 void coordinator_dispatch(hq_coordinator *coordinator);
 /* Waits, for programs without a loop: dispatches until *flag is not 0 or timeout_ms has passed; HQ_ETIMEOUT then. */
 hq_error coordinator_wait(hq_coordinator *coordinator, const int *flag, int timeout_ms, hq_reason *reason);
