@@ -2,7 +2,16 @@
  *
  * A column that several ask for at once is loaded once; the others wait for it. What is in use is never evicted, and
  * the limit on bytes holds at all times for what is not in use: a column larger than the limit is given, and gone when
- * it is released. Thread-safe throughout.
+ * it is released. Thread-safe throughout; a column that is there costs a fraction of a microsecond.
+ *
+ * What goes when room is needed follows LIRS (Jiang and Zhang, "LIRS: an efficient low inter-reference recency set
+ * replacement policy to improve buffer cache performance", SIGMETRICS 2002), with lists in place of its stack. Nine
+ * tenths of the limit, the main part, hold the columns that come back soonest; the rest, in passing, holds what is new.
+ * A column moves to the main part only if the time between its last two uses is shorter than the time since the main
+ * part's oldest column was used; to judge this, columns that are gone are remembered by name for a while. So
+ * one long scan passes through a tenth of the memory and leaves the rest as it is, and a dataset larger than the memory
+ * that is read again and again, the common case here, keeps nine tenths of the hits that are possible at all, where LRU
+ * has none.
  */
 #ifndef HQ_DATA_CACHE_H
 #define HQ_DATA_CACHE_H
@@ -38,13 +47,15 @@ const hq_column *cache_entry_column(const hq_cache_entry *entry);
 void cache_release(hq_cache *cache, hq_cache_entry **entry_p);
 
 /* What was evicted since the last call, oldest first, for the report to the broker: at most max hashes of (file, first,
- * last), as dataset_partition_identity gives them. */
+ * last), as partition_identity gives them. A partition is named when any of its columns went, once for columns
+ * that went together. Of more than 4,096 reports that nobody takes the oldest are dropped and counted. */
 size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max);
 
 typedef struct hq_cache_counts {
     uint64_t hits, misses, evictions, failures;
     uint64_t bytes, entries, limit_bytes;
-    uint64_t loaded_bytes; /* sum of all that was ever loaded */
+    uint64_t loaded_bytes;     /* sum of all that was ever loaded */
+    uint64_t evictions_untold; /* reports of evictions that cache_take_evicted came too late for */
 } hq_cache_counts;
 
 void cache_count(hq_cache *cache, hq_cache_counts *counts_r);

@@ -1,0 +1,491 @@
+#include "data/cache.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/partition.h"
+
+enum {
+    FIRST_BUCKETS = 1024,
+    SMALL_SHARE = 10,     /* the part for what is new: one tenth */
+    GHOSTS_PER_ENTRY = 8, /* names remembered for each column that is there … */
+    MIN_GHOSTS = 1024,    /* … and at least so many */
+    REPORTS = 4096,
+    REPORTS_COMPARED = 32
+};
+
+typedef enum cache_place {
+    PLACE_LOADING,  /* in no list: a thread is reading the column */
+    PLACE_MAIN,     /* comes back soon */
+    PLACE_SMALL,    /* new, or comes back late */
+    PLACE_OVERSIZE, /* in no list: larger than the limit, gone at its last release */
+    PLACE_GHOST,    /* only the name is there */
+    PLACE_FAILED    /* in neither list nor table: the last of those who waited frees it */
+} cache_place;
+
+/* One load under way. The thread that reads and those that wait share it; the last to leave frees it. */
+typedef struct cache_flight {
+    pthread_cond_t done;
+    bool is_done;
+    uint32_t users;
+    hq_error error;
+    hq_reason reason;
+} cache_flight;
+
+struct hq_cache_entry {
+    hq_hash file;
+    uint64_t first, last;
+    uint64_t hash;
+    hq_column *column;
+    cache_flight *flight;
+    uint64_t used; /* cache->clock at its last use */
+    uint32_t pins;
+    cache_place place;
+    hq_cache_entry *newer, *older; /* in the list of its place */
+    hq_cache_entry *next;          /* in its bucket */
+    char name[];
+};
+
+/* Ordered by last use, except that ghosts are in the order of their eviction. */
+typedef struct cache_list {
+    hq_cache_entry *newest, *oldest;
+    size_t count;
+    uint64_t bytes;
+} cache_list;
+
+typedef struct cache_report {
+    hq_hash file;
+    uint64_t first, last;
+} cache_report;
+
+struct hq_cache {
+    pthread_mutex_t lock; /* guards all below; held for look-ups and lists, never while a column is read or freed */
+    uint64_t limit, main_limit;
+    uint64_t clock; /* counts uses */
+    hq_cache_entry **buckets;
+    size_t bucket_count, entry_count; /* with ghosts */
+    cache_list main, small, ghosts;
+    uint64_t oversize_bytes, oversize_count;
+    hq_column **dead; /* evicted, to be freed once the lock is given back */
+    size_t dead_count, dead_capacity;
+    cache_report *reports; /* a ring: report n is at n % REPORTS */
+    uint64_t reports_made, reports_taken;
+    hq_cache_counts counts;
+};
+
+hq_cache *cache_new(size_t limit_bytes)
+{
+    hq_cache *cache = hq_calloc(1, sizeof *cache);
+    pthread_mutex_init(&cache->lock, NULL);
+    cache->limit = limit_bytes;
+    cache->main_limit = limit_bytes - limit_bytes / SMALL_SHARE;
+    cache->bucket_count = FIRST_BUCKETS;
+    cache->buckets = hq_calloc(cache->bucket_count, sizeof *cache->buckets);
+    cache->reports = hq_calloc(REPORTS, sizeof *cache->reports);
+    return cache;
+}
+
+void cache_free(hq_cache **cache_p)
+{
+    hq_cache *cache = *cache_p;
+    if (!cache)
+        return;
+    for (size_t i = 0; i < cache->bucket_count; i++)
+        for (hq_cache_entry *entry = cache->buckets[i], *next; entry; entry = next) {
+            assert(entry->pins == 0);
+            next = entry->next;
+            column_free(&entry->column);
+            free(entry);
+        }
+    assert(cache->dead_count == 0);
+    free(cache->buckets);
+    free(cache->reports);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+    *cache_p = NULL;
+}
+
+/* --- the table --- */
+
+static uint64_t hash_of_key(const hq_cache_key *key)
+{
+    uint64_t hash;
+    memcpy(&hash, key->file.bytes, sizeof hash);
+    hash = hash_mix(hash ^ hash_mix(key->first + 1)) ^ hash_mix(key->last + 0x9e3779b97f4a7c15u);
+    for (const char *at = key->column; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u; /* FNV-1a's step */
+    return hash_mix(hash);
+}
+
+static hq_cache_entry **bucket_of(hq_cache *cache, uint64_t hash)
+{
+    return &cache->buckets[hash & (cache->bucket_count - 1)];
+}
+
+static hq_cache_entry *find(hq_cache *cache, const hq_cache_key *key, uint64_t hash)
+{
+    hq_cache_entry *entry = *bucket_of(cache, hash);
+    while (entry && (entry->hash != hash || entry->first != key->first || entry->last != key->last ||
+                     memcmp(&entry->file, &key->file, sizeof key->file) != 0 || strcmp(entry->name, key->column) != 0))
+        entry = entry->next;
+    return entry;
+}
+
+static void grow_table(hq_cache *cache)
+{
+    hq_cache_entry **old = cache->buckets;
+    size_t old_count = cache->bucket_count;
+    cache->bucket_count *= 2;
+    cache->buckets = hq_calloc(cache->bucket_count, sizeof *cache->buckets);
+    for (size_t i = 0; i < old_count; i++)
+        for (hq_cache_entry *entry = old[i], *next; entry; entry = next) {
+            next = entry->next;
+            hq_cache_entry **bucket = bucket_of(cache, entry->hash);
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    free(old);
+}
+
+static hq_cache_entry *insert(hq_cache *cache, const hq_cache_key *key, uint64_t hash)
+{
+    if (cache->entry_count >= cache->bucket_count)
+        grow_table(cache);
+    size_t name_size = strlen(key->column) + 1;
+    hq_cache_entry *entry = hq_calloc(1, sizeof *entry + name_size);
+    entry->file = key->file;
+    entry->first = key->first;
+    entry->last = key->last;
+    entry->hash = hash;
+    memcpy(entry->name, key->column, name_size);
+    hq_cache_entry **bucket = bucket_of(cache, hash);
+    entry->next = *bucket;
+    *bucket = entry;
+    cache->entry_count++;
+    return entry;
+}
+
+static void take_from_table(hq_cache *cache, hq_cache_entry *entry)
+{
+    hq_cache_entry **at = bucket_of(cache, entry->hash);
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    cache->entry_count--;
+}
+
+/* --- the lists --- */
+
+static cache_list *list_of(hq_cache *cache, cache_place place)
+{
+    return place == PLACE_MAIN    ? &cache->main
+           : place == PLACE_SMALL ? &cache->small
+           : place == PLACE_GHOST ? &cache->ghosts
+                                  : NULL;
+}
+
+static void unlink_entry(hq_cache *cache, hq_cache_entry *entry)
+{
+    cache_list *list = list_of(cache, entry->place);
+    if (!list)
+        return;
+    *(entry->newer ? &entry->newer->older : &list->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &list->oldest) = entry->newer;
+    list->count--;
+    list->bytes -= entry->column ? entry->column->bytes : 0;
+}
+
+/* Takes the entry out of the list it is in and puts it in front of another, or of the same. */
+static void move_entry(hq_cache *cache, hq_cache_entry *entry, cache_place place)
+{
+    unlink_entry(cache, entry);
+    entry->place = place;
+    cache_list *list = list_of(cache, place);
+    if (!list)
+        return;
+    entry->newer = NULL;
+    entry->older = list->newest;
+    *(list->newest ? &list->newest->newer : &list->oldest) = entry;
+    list->newest = entry;
+    list->count++;
+    list->bytes += entry->column ? entry->column->bytes : 0;
+}
+
+/* Only what the executors hold at this moment is passed over. */
+static hq_cache_entry *oldest_idle(const cache_list *list)
+{
+    hq_cache_entry *entry = list->oldest;
+    while (entry && entry->pins)
+        entry = entry->newer;
+    return entry;
+}
+
+/* --- what stays and what goes --- */
+
+static void forget_ghosts(hq_cache *cache)
+{
+    size_t limit = GHOSTS_PER_ENTRY * (cache->main.count + cache->small.count);
+    limit = limit > MIN_GHOSTS ? limit : MIN_GHOSTS;
+    /* A ghost that was used before all of the main part can't move there any more: the main part's oldest use only
+     * becomes later. */
+    uint64_t oldest_use = cache->main.oldest ? cache->main.oldest->used : 0;
+    for (hq_cache_entry *ghost; (ghost = cache->ghosts.oldest);) {
+        if (cache->ghosts.count <= limit && ghost->used >= oldest_use)
+            break;
+        unlink_entry(cache, ghost);
+        take_from_table(cache, ghost);
+        free(ghost);
+    }
+}
+
+static void report_eviction(hq_cache *cache, const hq_cache_entry *entry)
+{
+    cache_report report = {entry->file, entry->first, entry->last};
+    uint64_t compared = 0;
+    for (uint64_t i = cache->reports_made; i-- > cache->reports_taken && compared < REPORTS_COMPARED; compared++)
+        if (memcmp(&cache->reports[i % REPORTS], &report, sizeof report) == 0)
+            return;
+    cache->reports[cache->reports_made++ % REPORTS] = report;
+    if (cache->reports_made - cache->reports_taken > REPORTS) {
+        cache->reports_taken++;
+        cache->counts.evictions_untold++;
+    }
+}
+
+static void evict(hq_cache *cache, hq_cache_entry *entry)
+{
+    report_eviction(cache, entry);
+    cache->counts.evictions++;
+    unlink_entry(cache, entry);
+    entry->place = PLACE_LOADING; /* in no list */
+    HQ_GROW(cache->dead, cache->dead_count, cache->dead_capacity);
+    cache->dead[cache->dead_count++] = entry->column;
+    entry->column = NULL;
+    move_entry(cache, entry, PLACE_GHOST);
+}
+
+static void shrink(hq_cache *cache)
+{
+    while (cache->main.bytes + cache->small.bytes > cache->limit) {
+        hq_cache_entry *victim = oldest_idle(&cache->small);
+        if (!victim)
+            victim = oldest_idle(&cache->main);
+        if (!victim)
+            break;
+        evict(cache, victim);
+    }
+    forget_ghosts(cache);
+}
+
+/* True if a column that comes back after distance uses belongs in the main part. */
+static bool deserves_main(const hq_cache *cache, uint64_t bytes, uint64_t distance)
+{
+    if (cache->main.bytes + bytes <= cache->main_limit)
+        return true;
+    if (bytes > cache->main_limit)
+        return false;
+    const hq_cache_entry *rival = oldest_idle(&cache->main);
+    return rival && cache->clock - rival->used > distance;
+}
+
+/* Puts a pinned entry with its column where it belongs. What gives way in the main part gets another chance in the
+ * small one. */
+static void place_entry(hq_cache *cache, hq_cache_entry *entry, uint64_t distance)
+{
+    if (!deserves_main(cache, entry->column->bytes, distance)) {
+        move_entry(cache, entry, PLACE_SMALL);
+        return;
+    }
+    move_entry(cache, entry, PLACE_MAIN);
+    while (cache->main.bytes > cache->main_limit) {
+        hq_cache_entry *rival = oldest_idle(&cache->main);
+        if (!rival)
+            break;
+        move_entry(cache, rival, PLACE_SMALL);
+    }
+}
+
+static void touch(hq_cache *cache, hq_cache_entry *entry)
+{
+    uint64_t distance = cache->clock - entry->used;
+    entry->used = cache->clock;
+    if (entry->place == PLACE_MAIN)
+        move_entry(cache, entry, PLACE_MAIN);
+    else if (entry->place == PLACE_SMALL)
+        place_entry(cache, entry, distance);
+}
+
+static void unlock(hq_cache *cache)
+{
+    hq_column **dead = cache->dead;
+    size_t count = cache->dead_count;
+    if (count) {
+        cache->dead = NULL;
+        cache->dead_count = cache->dead_capacity = 0;
+    }
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < count; i++)
+        column_free(&dead[i]);
+    if (count)
+        free(dead);
+}
+
+/* --- getting and giving back --- */
+
+static cache_flight *flight_new(void)
+{
+    cache_flight *flight = hq_calloc(1, sizeof *flight);
+    pthread_cond_init(&flight->done, NULL);
+    flight->users = 1;
+    return flight;
+}
+
+static void flight_leave(cache_flight *flight)
+{
+    if (--flight->users == 0) {
+        pthread_cond_destroy(&flight->done);
+        free(flight);
+    }
+}
+
+/* Another thread is reading the column; the entry is pinned for the caller. */
+static hq_error wait_for_load(hq_cache *cache, hq_cache_entry *entry, hq_reason *reason)
+{
+    cache_flight *flight = entry->flight;
+    flight->users++;
+    while (!flight->is_done)
+        pthread_cond_wait(&flight->done, &cache->lock);
+    hq_error error = flight->error;
+    if (error && reason)
+        *reason = flight->reason;
+    flight_leave(flight);
+    if (error && --entry->pins == 0)
+        free(entry);
+    return error;
+}
+
+/* Reads the column of an entry that is pinned once and in no list; distance is the time since it was here before. */
+static hq_error load_entry(hq_cache *cache, hq_cache_entry *entry, const hq_cache_key *key, uint64_t distance,
+                           hq_cache_load *load, void *context, hq_reason *reason)
+{
+    cache_flight *flight = entry->flight = flight_new();
+    pthread_mutex_unlock(&cache->lock);
+    hq_column *column = NULL;
+    hq_error error = load(context, key, &column, &flight->reason);
+    pthread_mutex_lock(&cache->lock);
+
+    flight->error = error;
+    flight->is_done = true;
+    pthread_cond_broadcast(&flight->done);
+    entry->flight = NULL;
+    if (error) {
+        cache->counts.failures++;
+        take_from_table(cache, entry);
+        entry->place = PLACE_FAILED;
+        if (reason)
+            *reason = flight->reason;
+        if (--entry->pins == 0)
+            free(entry);
+    } else {
+        entry->column = column;
+        cache->counts.loaded_bytes += column->bytes;
+        if (column->bytes > cache->limit) {
+            entry->place = PLACE_OVERSIZE;
+            cache->oversize_bytes += column->bytes;
+            cache->oversize_count++;
+        } else {
+            place_entry(cache, entry, distance);
+            shrink(cache);
+        }
+    }
+    flight_leave(flight);
+    return error;
+}
+
+hq_error cache_get(hq_cache *cache, const hq_cache_key *key, hq_cache_load *load, void *context,
+                   hq_cache_entry **entry_r, bool *was_hit_r, hq_reason *reason)
+{
+    uint64_t hash = hash_of_key(key), distance = UINT64_MAX;
+    hq_error error = HQ_OK;
+    pthread_mutex_lock(&cache->lock);
+    cache->clock++;
+    hq_cache_entry *entry = find(cache, key, hash);
+    bool is_there = entry && entry->place != PLACE_GHOST;
+    if (is_there) {
+        entry->pins++;
+        if (entry->place == PLACE_LOADING)
+            error = wait_for_load(cache, entry, reason);
+        else
+            touch(cache, entry);
+        cache->counts.hits += error == HQ_OK;
+    } else {
+        cache->counts.misses++;
+        if (entry) {
+            distance = cache->clock - entry->used;
+            unlink_entry(cache, entry);
+        } else {
+            entry = insert(cache, key, hash);
+        }
+        entry->place = PLACE_LOADING;
+        entry->used = cache->clock;
+        entry->pins = 1;
+        error = load_entry(cache, entry, key, distance, load, context, reason);
+    }
+    unlock(cache);
+    if (error)
+        return error;
+    *entry_r = entry;
+    *was_hit_r = is_there;
+    return HQ_OK;
+}
+
+const hq_column *cache_entry_column(const hq_cache_entry *entry)
+{
+    return entry->column; /* set before the entry was given out, and kept while it is pinned */
+}
+
+void cache_release(hq_cache *cache, hq_cache_entry **entry_p)
+{
+    hq_cache_entry *entry = *entry_p;
+    if (!entry)
+        return;
+    *entry_p = NULL;
+    pthread_mutex_lock(&cache->lock);
+    assert(entry->pins > 0);
+    if (--entry->pins == 0) {
+        if (entry->place == PLACE_OVERSIZE) {
+            cache->oversize_bytes -= entry->column->bytes;
+            cache->oversize_count--;
+            evict(cache, entry);
+        }
+        if (cache->main.bytes + cache->small.bytes > cache->limit || cache->dead_count)
+            shrink(cache);
+    }
+    unlock(cache);
+}
+
+size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max)
+{
+    cache_report *reports = hq_alloc((max < REPORTS ? max : REPORTS) * sizeof *reports);
+    size_t count = 0;
+    pthread_mutex_lock(&cache->lock);
+    while (count < max && cache->reports_taken < cache->reports_made)
+        reports[count++] = cache->reports[cache->reports_taken++ % REPORTS];
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < count; i++)
+        partitions_r[i] = partition_identity(&reports[i].file, reports[i].first, reports[i].last);
+    free(reports);
+    return count;
+}
+
+void cache_count(hq_cache *cache, hq_cache_counts *counts_r)
+{
+    pthread_mutex_lock(&cache->lock);
+    *counts_r = cache->counts;
+    counts_r->bytes = cache->main.bytes + cache->small.bytes + cache->oversize_bytes;
+    counts_r->entries = cache->main.count + cache->small.count + cache->oversize_count;
+    counts_r->limit_bytes = cache->limit;
+    pthread_mutex_unlock(&cache->lock);
+}

@@ -1,0 +1,12 @@
+/* data/partition.h - the identity of a partition, by which brokers, workers and the store speak of it. */
+#ifndef HQ_DATA_PARTITION_H
+#define HQ_DATA_PARTITION_H
+
+#include <stdint.h>
+
+#include "base/hash.h"
+
+/* A hash of the file's identity (rootfile_identity) and of the entries first up to last, exclusive. */
+hq_hash partition_identity(const hq_hash *file, uint64_t first, uint64_t last);
+
+#endif
