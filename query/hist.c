@@ -477,7 +477,7 @@ static void decode_axis(hq_cursor *cursor, hq_axis *axis_r)
     axis_r->bins = cursor_u32(cursor);
     axis_r->low = cursor_f64(cursor);
     axis_r->high = cursor_f64(cursor);
-    if (kind != HQ_AXIS_REGULAR || axis_r->bins == 0 || !isfinite(axis_r->low) || !isfinite(axis_r->high) ||
+    if (kind != HQ_AXIS_REGULAR || axis_r->bins == 0 || !isfinite(axis_r->high - axis_r->low) ||
         !(axis_r->low < axis_r->high))
         cursor->bad = true;
 }

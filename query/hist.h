@@ -43,8 +43,8 @@ typedef struct hq_hist hq_hist;
 /* All bins of these axes together, flow included; SIZE_MAX if that is more than a size_t holds. */
 size_t axes_size(const hq_axis *axes, size_t axis_count);
 
-/* An empty histogram; name and axes are copied. The caller has checked axis_count, bins and low < high, both finite,
- * and axes_size against the limits above. */
+/* An empty histogram; name and axes are copied. The caller has checked axis_count, bins, low < high, that
+ * high - low is finite, and axes_size against the limits above. */
 hq_hist *hist_new(const char *name, const hq_axis *axes, size_t axis_count, hq_storage storage);
 void hist_free(hq_hist **hist_p);
 

@@ -1,0 +1,128 @@
+#include "client/draw_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LEVELS = 4, CELL_WIDTH_MOST = 4, CELL_HEIGHT_MOST = 2 };
+
+/* The map's cells: sums of the bins that each stands for, the lowest row first. */
+typedef struct hq_map {
+    hq_fit x, y;
+    double *cells;
+    double most;
+    bool has_negative;
+} hq_map;
+
+static hq_map map_of(const hq_hist *hist, hq_fit x, hq_fit y)
+{
+    hq_map map = {x, y, hq_calloc((size_t)x.shown * (size_t)y.shown, sizeof(double)), 0, false};
+    uint32_t columns = hist_axis(hist, 0)->bins, rows = hist_axis(hist, 1)->bins;
+    for (uint32_t i = 0; i < columns; ++i) {
+        for (uint32_t j = 0; j < rows; ++j) {
+            double value = bin_value(hist, ((size_t)i + 1) * ((size_t)rows + 2) + j + 1);
+            if (isfinite(value))
+                map.cells[(size_t)(j / y.factor) * (size_t)x.shown + i / x.factor] += value;
+        }
+    }
+    for (int i = 0; i < x.shown * y.shown; ++i) {
+        map.cells[i] = fabs(map.cells[i]) < 1e-300 ? 0 : fmax(fmin(map.cells[i], 1e300), -1e300);
+        map.most = fmax(map.most, map.cells[i]);
+        map.has_negative |= map.cells[i] < 0;
+    }
+    return map;
+}
+
+/* 0 for an empty cell, 1 to LEVELS for equal parts of the way to the fullest, -1 below zero. */
+static int cell_level(const hq_map *map, double value)
+{
+    if (value <= 0)
+        return value < 0 ? -1 : 0;
+    int level = (int)ceil(value / map->most * LEVELS - 1e-9);
+    return level < 1 ? 1 : level > LEVELS ? LEVELS : level;
+}
+
+static const char *level_glyph(int level, bool is_ascii)
+{
+    static const char *const shades[] = {"-", " ", "░", "▒", "▓", "█"};
+    static const char *const plain[] = {"-", " ", ".", "+", "*", "#"};
+    return (is_ascii ? plain : shades)[level + 1];
+}
+
+/* For each line of the map, from the lowest, the tick's number that stands in it, or "". */
+static char (*y_numbers(const hq_axis *axis, hq_fit fit))[NUMBER_TEXT]
+{
+    int lines = fit.shown * fit.each;
+    char(*numbers)[NUMBER_TEXT] = hq_calloc((size_t)lines, sizeof *numbers);
+    int most = lines / 3 < 1 ? 1 : lines / 3;
+    double step = nice_step(axis->high - axis->low, most, false), first = ceil(axis->low / step - 1e-9);
+    for (int i = 0; i <= most; ++i) {
+        double value = (first + i) * step;
+        double place = (value - axis->low) / (axis->high - axis->low) * axis->bins / fit.factor * fit.each;
+        if (place > -0.5 && place < lines - 0.5)
+            number_near(value, step, numbers[lround(place)]);
+    }
+    return numbers;
+}
+
+static void put_map_line(const hq_canvas *canvas, const hq_map *map, int line, const char *number)
+{
+    fprintf(canvas->to, "%*s ", canvas->margin - 1, number);
+    if (canvas->options.is_ascii)
+        fputs(number[0] ? "+" : "|", canvas->to);
+    else
+        fputs(number[0] ? "┤" : "│", canvas->to);
+    const double *cells = map->cells + (size_t)(line / map->y.each) * (size_t)map->x.shown;
+    int last = map->x.shown - 1;
+    while (last >= 0 && cells[last] == 0)
+        --last;
+    put_style(canvas, last < 0 ? "" : "\033[36m");
+    for (int i = 0; i <= last; ++i)
+        for (int k = 0; k < map->x.each; ++k)
+            fputs(level_glyph(cell_level(map, cells[i]), canvas->options.is_ascii), canvas->to);
+    put_style(canvas, last < 0 ? "" : "\033[0m");
+    putc('\n', canvas->to);
+}
+
+static void put_legend(const hq_canvas *canvas, const hq_map *map, bool is_integral)
+{
+    bool is_ascii = canvas->options.is_ascii;
+    char number[NUMBER_TEXT];
+    put_spaces(canvas, canvas->margin + 1);
+    for (int level = 1; level <= LEVELS; ++level) {
+        double end = map->most * level / LEVELS;
+        if (is_integral)
+            number_short(floor(end + 1e-9), number);
+        else
+            number_near(end, map->most / 1000, number);
+        fprintf(canvas->to, "%s%s to %s", level > 1 ? "  " : "", level_glyph(level, is_ascii), number);
+    }
+    fputs(map->has_negative ? "  - below 0\n" : "\n", canvas->to);
+    if (map->x.factor > 1 || map->y.factor > 1)
+        fprintf(canvas->to, "(each cell is the sum of %u x %u bins)\n", map->x.factor, map->y.factor);
+}
+
+void draw_map(const hq_canvas *given, const hq_hist *hist)
+{
+    hq_canvas canvas = *given;
+    const hq_axis *x_axis = hist_axis(hist, 0), *y_axis = hist_axis(hist, 1);
+    int height = 2 * canvas.options.height < 1 ? 1 : 2 * canvas.options.height;
+    hq_fit y = fit_axis(y_axis, height, CELL_HEIGHT_MOST);
+    char(*numbers)[NUMBER_TEXT] = y_numbers(y_axis, y);
+    int lines = y.shown * y.each;
+    for (int i = 0; i < lines; ++i)
+        canvas.margin = (int)strlen(numbers[i]) + 2 > canvas.margin ? (int)strlen(numbers[i]) + 2 : canvas.margin;
+    hq_map map = map_of(hist, fit_axis(x_axis, canvas.options.width - canvas.margin - 2, CELL_WIDTH_MOST), y);
+
+    const char *label = y_axis->label[0] ? y_axis->label : y_axis->name;
+    if (label[0]) {
+        put_spaces(&canvas, canvas.margin);
+        put_text(&canvas, label, canvas.options.width - canvas.margin);
+        putc('\n', canvas.to);
+    }
+    for (int i = lines - 1; i >= 0; --i)
+        put_map_line(&canvas, &map, i, numbers[i]);
+    put_x_axis(&canvas, x_axis, map.x, "");
+    put_legend(&canvas, &map, hist_storage(hist) == HQ_COUNT);
+    free(numbers);
+    free(map.cells);
+}
