@@ -29,7 +29,9 @@ hq_error store_prepare(hq_store *store, hq_reason *reason);
 
 /* A result by its fingerprint. HQ_ENOTFOUND if there is none, or it has expired. The caller destroys the document. */
 hq_error store_get_result(hq_store *store, const hq_hash *fingerprint, bson_t **result_r, hq_reason *reason);
-/* Replaces or inserts; the store adds _id and expires. */
+/* Replaces or inserts; the store adds _id and expires, and takes them off again. HQ_ELIMIT for one of more than some
+ * 16 MB; HQ_EINVAL for one that not every server takes: a key with a dot or a leading '$', a NaN or an infinity that is
+ * not within a binary field. */
 hq_error store_put_result(hq_store *store, const hq_hash *fingerprint, const bson_t *result, hq_reason *reason);
 
 /* One computed subtask: the partition it belongs to, its entries and its histograms' contents (histset_encode). */
@@ -41,7 +43,7 @@ typedef struct hq_partial {
 } hq_partial;
 
 /* Packs the partials of one query (the program's fingerprint) into as few documents as their size allows and inserts
- * them. Safe to call again with the same ones. */
+ * them. Safe to call again with the same ones. HQ_ELIMIT if one has more than some 16 MB. */
 hq_error store_put_partials(hq_store *store, const hq_hash *program, const hq_partial *partials, size_t count,
                             hq_reason *reason);
 /* Calls each for every partial of that program; one may come more than once. partial is valid during the call only. */
@@ -57,5 +59,8 @@ hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **docum
 hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason);
 /* Deletes every result and partial. */
 hq_error store_flush(hq_store *store, hq_reason *reason);
+
+/* How many documents were skipped since the store was opened because they are not what hq writes; each was logged. */
+uint64_t store_bad_count(const hq_store *store);
 
 #endif

@@ -1,0 +1,248 @@
+#include "store/store.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/backend.h"
+
+enum { DEPTH_MAX = 100 }; /* of documents within documents, as MongoDB has it */
+
+const char *collection_name(hq_collection collection)
+{
+    return collection == HQ_COLLECTION_RESULTS ? "results" : "queries";
+}
+
+hq_error store_open(const char *address, int timeout_ms, int64_t keep_ms, hq_store **store_r, hq_reason *reason)
+{
+    hq_error error;
+    *store_r = NULL;
+    if (timeout_ms <= 0 || keep_ms <= 0)
+        return hq_fail(reason, HQ_EINVAL, "store \"%s\": the timeout and the time to keep results must be above 0",
+                       address);
+    if (strncmp(address, "mongodb://", 10) == 0 || strncmp(address, "mongodb+srv://", 14) == 0)
+        error = mongo_open(address, timeout_ms, store_r, reason);
+    else if (strncmp(address, "sqlite:", 7) == 0 && address[7])
+        error = sqlite_open(address + 7, timeout_ms, store_r, reason);
+    else
+        return hq_fail(reason, HQ_EINVAL,
+                       "store \"%s\": it must look like mongodb://host:27017/hq, sqlite:/path/to/file or "
+                       "sqlite::memory:",
+                       address);
+    if (error == HQ_OK) {
+        (*store_r)->timeout_ms = timeout_ms;
+        (*store_r)->keep_ms = keep_ms;
+    }
+    return error;
+}
+
+void store_close(hq_store **store_p)
+{
+    if (*store_p)
+        (*store_p)->class->close(*store_p);
+    *store_p = NULL;
+}
+
+hq_error store_prepare(hq_store *store, hq_reason *reason)
+{
+    return store->class->prepare(store, reason);
+}
+
+void store_found_bad(hq_store *store, const char *collection, const char *id, const char *why)
+{
+    store->bad_count++;
+    hq_log(HQ_LOG_WARN, "store", "skipped %s of %s in the store: %s", id, collection, why);
+}
+
+uint64_t store_bad_count(const hq_store *store)
+{
+    return store->bad_count;
+}
+
+static int64_t expiry(const hq_store *store)
+{
+    return hq_wall_ms() + store->keep_ms;
+}
+
+/* True if a number in it is not finite; the key of the first such is *key_r. */
+static bool holds_non_finite(const bson_t *document, int depth, const char **key_r)
+{
+    bson_iter_t at, inner;
+    if (!bson_iter_init(&at, document))
+        return false;
+    while (bson_iter_next(&at)) {
+        *key_r = bson_iter_key(&at);
+        if (BSON_ITER_HOLDS_DOUBLE(&at) && !isfinite(bson_iter_double(&at)))
+            return true;
+        bson_t child;
+        const uint8_t *bytes;
+        uint32_t size;
+        if (!bson_iter_recurse(&at, &inner))
+            continue;
+        if (BSON_ITER_HOLDS_DOCUMENT(&at))
+            bson_iter_document(&at, &size, &bytes);
+        else
+            bson_iter_array(&at, &size, &bytes);
+        if (depth > 0 && bson_init_static(&child, bytes, size) && holds_non_finite(&child, depth - 1, key_r))
+            return true;
+    }
+    return false;
+}
+
+/* What one server takes and another refuses must show with every server. */
+static hq_error check_document(const char *what, const bson_t *document, hq_reason *reason)
+{
+    bson_error_t error;
+    const char *key;
+    if (document->len > STORE_DOCUMENT_MAX)
+        return hq_fail(reason, HQ_ELIMIT,
+                       "a %s of %u bytes is too large for the store, which takes %d: fill fewer bins", what,
+                       document->len, STORE_DOCUMENT_MAX);
+    if (!bson_validate_with_error(document, BSON_VALIDATE_UTF8 | BSON_VALIDATE_DOLLAR_KEYS | BSON_VALIDATE_DOT_KEYS,
+                                  &error))
+        return hq_fail(reason, HQ_EINVAL, "a %s is not what the store takes: %s", what, error.message);
+    if (holds_non_finite(document, DEPTH_MAX, &key))
+        return hq_fail(reason, HQ_EINVAL,
+                       "a %s holds NaN or infinity in \"%s\": such numbers belong into binary fields", what, key);
+    return HQ_OK;
+}
+
+static bson_t *without_own_fields(const bson_t *document)
+{
+    bson_t *copy = bson_new();
+    bson_copy_to_excluding_noinit(document, copy, "_id", "expires", NULL);
+    return copy;
+}
+
+static hq_error put(hq_store *store, hq_collection into, const hq_hash *key, const bson_t *document, int64_t expires_ms,
+                    const char *what, hq_reason *reason)
+{
+    char text[HQ_HASH_TEXT];
+    hq_error error = check_document(what, document, reason);
+    if (error != HQ_OK)
+        return error;
+    hash_to_text(key, text);
+    bson_t *copy = without_own_fields(document);
+    error = store->class->put(store, into, text, copy, expires_ms, reason);
+    bson_destroy(copy);
+    return error;
+}
+
+static hq_error get(hq_store *store, hq_collection from, const hq_hash *key, bson_t **document_r, hq_reason *reason)
+{
+    char text[HQ_HASH_TEXT];
+    bson_t *found = NULL;
+    *document_r = NULL;
+    hash_to_text(key, text);
+    hq_error error = store->class->get(store, from, text, hq_wall_ms(), &found, reason);
+    if (error != HQ_OK)
+        return error;
+    *document_r = without_own_fields(found);
+    bson_destroy(found);
+    return HQ_OK;
+}
+
+hq_error store_get_result(hq_store *store, const hq_hash *fingerprint, bson_t **result_r, hq_reason *reason)
+{
+    return get(store, HQ_COLLECTION_RESULTS, fingerprint, result_r, reason);
+}
+
+hq_error store_put_result(hq_store *store, const hq_hash *fingerprint, const bson_t *result, hq_reason *reason)
+{
+    return put(store, HQ_COLLECTION_RESULTS, fingerprint, result, expiry(store), "result", reason);
+}
+
+hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **document_r, hq_reason *reason)
+{
+    return get(store, HQ_COLLECTION_QUERIES, query, document_r, reason);
+}
+
+hq_error store_put_journal(hq_store *store, const hq_hash *query, const bson_t *document, hq_reason *reason)
+{
+    return put(store, HQ_COLLECTION_QUERIES, query, document, 0, "journal entry", reason);
+}
+
+/* --- partials --- */
+
+typedef struct pack_batch {
+    hq_pack *packs;
+    size_t count, capacity, bytes;
+    int64_t now_ms, expires_ms;
+} pack_batch;
+
+static hq_error batch_insert(hq_store *store, pack_batch *full, hq_reason *reason)
+{
+    hq_error error = HQ_OK;
+    if (full->count > 0)
+        error = store->class->put_packs(store, full->packs, full->count, full->now_ms, full->expires_ms, reason);
+    for (size_t i = 0; i < full->count; i++)
+        buffer_clear(&full->packs[i].payload);
+    full->count = full->bytes = 0;
+    return error;
+}
+
+hq_error store_put_partials(hq_store *store, const hq_hash *program, const hq_partial *partials, size_t count,
+                            hq_reason *reason)
+{
+    pack_batch filling = {.now_ms = hq_wall_ms(), .expires_ms = expiry(store)};
+    hq_error error = HQ_OK;
+    for (size_t at = 0; at < count && error == HQ_OK;) {
+        HQ_GROW(filling.packs, filling.count, filling.capacity);
+        hq_pack *pack = &filling.packs[filling.count];
+        *pack = (hq_pack){.payload = {0}};
+        size_t fitting = pack_fill(pack, program, partials + at, count - at);
+        if (fitting == 0) {
+            error = hq_fail(reason, HQ_ELIMIT,
+                            "the histograms of one partition take %u bytes, too many for the store, which takes %d: "
+                            "fill fewer bins",
+                            partials[at].size, STORE_DOCUMENT_MAX);
+            break;
+        }
+        at += fitting;
+        filling.count++;
+        filling.bytes += pack->payload.size;
+        if (filling.bytes >= STORE_BATCH_SIZE)
+            error = batch_insert(store, &filling, reason);
+    }
+    if (error == HQ_OK)
+        error = batch_insert(store, &filling, reason);
+    for (size_t i = 0; i < filling.count; i++)
+        buffer_clear(&filling.packs[i].payload);
+    free(filling.packs);
+    return error;
+}
+
+typedef struct pack_reading {
+    hq_store *store;
+    hq_store_each *each;
+    void *context;
+} pack_reading;
+
+static void read_pack(void *context, const char *id, const void *bytes, size_t size)
+{
+    pack_reading *reading = context;
+    if (pack_read(bytes, size, reading->each, reading->context) != HQ_OK)
+        store_found_bad(reading->store, "partials", id, "its bytes are not a pack of partials");
+}
+
+hq_error store_get_partials(hq_store *store, const hq_hash *program, hq_store_each *each, void *context,
+                            hq_reason *reason)
+{
+    char text[HQ_HASH_TEXT];
+    pack_reading reading = {store, each, context};
+    hash_to_text(program, text);
+    return store->class->each_pack(store, text, hq_wall_ms(), read_pack, &reading, reason);
+}
+
+hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason)
+{
+    *removed_r = 0;
+    return store->class->sweep(store, hq_wall_ms(), removed_r, reason);
+}
+
+hq_error store_flush(hq_store *store, hq_reason *reason)
+{
+    return store->class->flush(store, reason);
+}
