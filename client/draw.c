@@ -300,7 +300,8 @@ static void put_axes(const hq_canvas *canvas, const hq_hist *hist)
         double resolution = (axis->high - axis->low) / axis->bins / 1000;
         number_near(axis->low, resolution, low);
         number_near(axis->high, resolution, high);
-        int written = fprintf(canvas->to, "  axis %zu: %u bins from %s to %s", i + 1, axis->bins, low, high);
+        int written = fprintf(canvas->to, "  axis %zu: %u bin%s from %s to %s", i + 1, axis->bins,
+                              axis->bins == 1 ? "" : "s", low, high);
         const char *label = axis->label[0] ? axis->label : axis->name;
         if (label[0]) {
             fputs(", ", canvas->to);

@@ -88,15 +88,17 @@ static void put_legend(const hq_canvas *canvas, const hq_map *map, bool is_integ
     bool is_ascii = canvas->options.is_ascii;
     char number[NUMBER_TEXT];
     put_spaces(canvas, canvas->margin + 1);
-    for (int level = 1; level <= LEVELS; ++level) {
+    for (int level = 1; level <= LEVELS && map->most > 0; ++level) {
         double end = map->most * level / LEVELS;
         if (is_integral)
             number_short(floor(end + 1e-9), number);
         else
             number_near(end, map->most / 1000, number);
-        fprintf(canvas->to, "%s%s to %s", level > 1 ? "  " : "", level_glyph(level, is_ascii), number);
+        fprintf(canvas->to, "%s to %s%s", level_glyph(level, is_ascii), number, level < LEVELS ? "  " : "");
     }
-    fputs(map->has_negative ? "  - below 0\n" : "\n", canvas->to);
+    if (map->has_negative)
+        fprintf(canvas->to, "%s- below 0", map->most > 0 ? "  " : "");
+    putc('\n', canvas->to);
     if (map->x.factor > 1 || map->y.factor > 1)
         fprintf(canvas->to, "(each cell is the sum of %u x %u bins)\n", map->x.factor, map->y.factor);
 }
