@@ -35,7 +35,7 @@ typedef struct cache_flight {
 } cache_flight;
 
 struct hq_cache_entry {
-    hq_hash file;
+    hq_hash file, partition;
     uint64_t first, last;
     uint64_t hash;
     hq_column *column;
@@ -45,7 +45,8 @@ struct hq_cache_entry {
     cache_place place;
     hq_cache_entry *newer, *older; /* in the list of its place */
     hq_cache_entry *next;          /* in its bucket */
-    char name[];
+    const char *column_name;       /* within texts */
+    char texts[];                  /* the tree's path and the column's name */
 };
 
 /* Ordered by last use, except that ghosts are in the order of their eviction. */
@@ -54,11 +55,6 @@ typedef struct cache_list {
     size_t count;
     uint64_t bytes;
 } cache_list;
-
-typedef struct cache_report {
-    hq_hash file;
-    uint64_t first, last;
-} cache_report;
 
 struct hq_cache {
     pthread_mutex_t lock; /* guards all below; held for look-ups and lists, never while a column is read or freed */
@@ -70,7 +66,7 @@ struct hq_cache {
     uint64_t oversize_bytes, oversize_count;
     hq_column **dead; /* evicted, to be freed once the lock is given back */
     size_t dead_count, dead_capacity;
-    cache_report *reports; /* a ring: report n is at n % REPORTS */
+    hq_hash *reports; /* partitions, a ring: report n is at n % REPORTS */
     uint64_t reports_made, reports_taken;
     hq_cache_counts counts;
 };
@@ -114,14 +110,25 @@ void cache_free(hq_cache **cache_p)
 
 /* --- the table --- */
 
+static const char *tree_of(const hq_cache_key *key)
+{
+    return key->tree ? key->tree : "";
+}
+
+/* FNV-1a's steps; what comes of it is mixed once more. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return hash;
+}
+
 static uint64_t hash_of_key(const hq_cache_key *key)
 {
     uint64_t hash;
     memcpy(&hash, key->file.bytes, sizeof hash);
     hash = hash_mix(hash ^ hash_mix(key->first + 1)) ^ hash_mix(key->last + 0x9e3779b97f4a7c15u);
-    for (const char *at = key->column; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u; /* FNV-1a's step */
-    return hash_mix(hash);
+    return hash_mix(hash_text(hash_mix(hash_text(hash, tree_of(key))), key->column));
 }
 
 static hq_cache_entry **bucket_of(hq_cache *cache, uint64_t hash)
@@ -133,7 +140,8 @@ static hq_cache_entry *find(hq_cache *cache, const hq_cache_key *key, uint64_t h
 {
     hq_cache_entry *entry = *bucket_of(cache, hash);
     while (entry && (entry->hash != hash || entry->first != key->first || entry->last != key->last ||
-                     memcmp(&entry->file, &key->file, sizeof key->file) != 0 || strcmp(entry->name, key->column) != 0))
+                     memcmp(&entry->file, &key->file, sizeof key->file) != 0 ||
+                     strcmp(entry->column_name, key->column) != 0 || strcmp(entry->texts, tree_of(key)) != 0))
         entry = entry->next;
     return entry;
 }
@@ -158,13 +166,14 @@ static hq_cache_entry *insert(hq_cache *cache, const hq_cache_key *key, uint64_t
 {
     if (cache->entry_count >= cache->bucket_count)
         grow_table(cache);
-    size_t name_size = strlen(key->column) + 1;
-    hq_cache_entry *entry = hq_calloc(1, sizeof *entry + name_size);
+    size_t tree_size = strlen(tree_of(key)) + 1, name_size = strlen(key->column) + 1;
+    hq_cache_entry *entry = hq_calloc(1, sizeof *entry + tree_size + name_size);
     entry->file = key->file;
     entry->first = key->first;
     entry->last = key->last;
     entry->hash = hash;
-    memcpy(entry->name, key->column, name_size);
+    memcpy(entry->texts, tree_of(key), tree_size);
+    entry->column_name = memcpy(entry->texts + tree_size, key->column, name_size);
     hq_cache_entry **bucket = bucket_of(cache, hash);
     entry->next = *bucket;
     *bucket = entry;
@@ -247,12 +256,11 @@ static void forget_ghosts(hq_cache *cache)
 
 static void report_eviction(hq_cache *cache, const hq_cache_entry *entry)
 {
-    cache_report report = {entry->file, entry->first, entry->last};
     uint64_t compared = 0;
     for (uint64_t i = cache->reports_made; i-- > cache->reports_taken && compared < REPORTS_COMPARED; compared++)
-        if (memcmp(&cache->reports[i % REPORTS], &report, sizeof report) == 0)
+        if (memcmp(&cache->reports[i % REPORTS], &entry->partition, sizeof entry->partition) == 0)
             return;
-    cache->reports[cache->reports_made++ % REPORTS] = report;
+    cache->reports[cache->reports_made++ % REPORTS] = entry->partition;
     if (cache->reports_made - cache->reports_taken > REPORTS) {
         cache->reports_taken++;
         cache->counts.evictions_untold++;
@@ -377,6 +385,7 @@ static hq_error load_entry(hq_cache *cache, hq_cache_entry *entry, const hq_cach
 {
     cache_flight *flight = entry->flight = flight_new();
     pthread_mutex_unlock(&cache->lock);
+    entry->partition = partition_identity(&key->file, key->tree, key->first, key->last);
     hq_column *column = NULL;
     hq_error error = load(context, key, &column, &flight->reason);
     pthread_mutex_lock(&cache->lock);
@@ -473,15 +482,11 @@ void cache_release(hq_cache *cache, hq_cache_entry **entry_p)
 
 size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max)
 {
-    cache_report *reports = hq_alloc((max < REPORTS ? max : REPORTS) * sizeof *reports);
     size_t count = 0;
     pthread_mutex_lock(&cache->lock);
     while (count < max && cache->reports_taken < cache->reports_made)
-        reports[count++] = cache->reports[cache->reports_taken++ % REPORTS];
+        partitions_r[count++] = cache->reports[cache->reports_taken++ % REPORTS];
     pthread_mutex_unlock(&cache->lock);
-    for (size_t i = 0; i < count; i++)
-        partitions_r[i] = partition_identity(&reports[i].file, reports[i].first, reports[i].last);
-    free(reports);
     return count;
 }
 

@@ -27,7 +27,8 @@ typedef struct hq_cache hq_cache;
 typedef struct hq_cache_entry hq_cache_entry;
 
 typedef struct hq_cache_key {
-    hq_hash file; /* rootfile_identity */
+    hq_hash file;     /* rootfile_identity */
+    const char *tree; /* its path in the file; NULL is "" */
     const char *column;
     uint64_t first, last;
 } hq_cache_key;
@@ -46,8 +47,8 @@ hq_error cache_get(hq_cache *cache, const hq_cache_key *key, hq_cache_load *load
 const hq_column *cache_entry_column(const hq_cache_entry *entry);
 void cache_release(hq_cache *cache, hq_cache_entry **entry_p);
 
-/* What was evicted since the last call, oldest first, for the report to the broker: at most max hashes of (file, first,
- * last), as partition_identity gives them. A partition is named when any of its columns went, once for columns
+/* What was evicted since the last call, oldest first, for the report to the broker: at most max hashes as
+ * partition_identity gives them. A partition is named when any of its columns went, once for columns
  * that went together. Of more than 4,096 reports that nobody takes the oldest are dropped and counted. */
 size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max);
 

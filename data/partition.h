@@ -6,7 +6,8 @@
 
 #include "base/hash.h"
 
-/* A hash of the file's identity (rootfile_identity) and of the entries first up to last, exclusive. */
-hq_hash partition_identity(const hq_hash *file, uint64_t first, uint64_t last);
+/* A hash of the file's identity (rootfile_identity), of the tree's path in it (two trees of one file are told apart;
+ * NULL is ""), and of the entries first up to last, exclusive. */
+hq_hash partition_identity(const hq_hash *file, const char *tree, uint64_t first, uint64_t last);
 
 #endif

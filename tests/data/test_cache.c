@@ -62,7 +62,7 @@ static hq_error load(void *context, const hq_cache_key *key, hq_column **column_
 
 static hq_cache_key key_of(uint64_t number)
 {
-    hq_cache_key key = {.column = "Muon_pt", .first = number, .last = number + VALUES};
+    hq_cache_key key = {.tree = "events", .column = "Muon_pt", .first = number, .last = number + VALUES};
     memset(&key.file, 7, sizeof key.file);
     return key;
 }
@@ -108,15 +108,17 @@ static void every_part_of_the_key_counts(void **state)
     (void)state;
     slow_disk disk = disk_new();
     hq_cache *cache = cache_new(100 * unit_bytes());
-    hq_cache_key keys[5];
-    for (int i = 0; i < 5; i++)
+    hq_cache_key keys[7];
+    for (int i = 0; i < 7; i++)
         keys[i] = key_of(1);
     keys[1].file.bytes[15] ^= 1;
     keys[2].column = "Muon_p";
     keys[3].first = 2;
     keys[4].last++;
+    keys[5].tree = "event";
+    keys[6].tree = NULL;
     for (int round = 0; round < 2; round++)
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 7; i++) {
             hq_cache_entry *entry;
             bool was_hit;
             assert_int_equal(cache_get(cache, &keys[i], load, &disk, &entry, &was_hit, NULL), HQ_OK);
@@ -393,9 +395,9 @@ static void evictions_are_reported_once_a_partition(void **state)
         use(cache, i, &disk);
     assert_int_equal(cache_take_evicted(cache, partitions, 2), 2);
     hq_cache_key first = key_of(4), second = key_of(10);
-    hq_hash expected = partition_identity(&first.file, first.first, first.last);
+    hq_hash expected = partition_identity(&first.file, "events", first.first, first.last);
     assert_memory_equal(&partitions[0], &expected, sizeof expected);
-    expected = partition_identity(&second.file, second.first, second.last);
+    expected = partition_identity(&second.file, "events", second.first, second.last);
     assert_memory_equal(&partitions[1], &expected, sizeof expected);
     assert_int_equal(cache_take_evicted(cache, partitions, 64), 4);
     assert_int_equal(cache_take_evicted(cache, partitions, 64), 0);
@@ -417,7 +419,7 @@ static void untaken_reports_are_bounded_and_counted(void **state)
     hq_hash *partitions = hq_calloc(5000, sizeof *partitions);
     assert_int_equal(cache_take_evicted(cache, partitions, 5000), 4096);
     hq_cache_key oldest = key_of(5000 - 4096);
-    hq_hash expected = partition_identity(&oldest.file, oldest.first, oldest.last);
+    hq_hash expected = partition_identity(&oldest.file, "events", oldest.first, oldest.last);
     assert_memory_equal(&partitions[0], &expected, sizeof expected);
     free(partitions);
     cache_free(&cache);
