@@ -1,0 +1,331 @@
+/* broker/clients.c - the front: what clients ask, and what they are told. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/internal.h"
+
+enum { RECEIVE_AT_ONCE = 64, MAX_SPECS = 100000, MAX_NAME = 4096 };
+
+static hq_message *reply(const hq_peer *peer, hq_command command)
+{
+    hq_message *message = message_new(command);
+    message_set_peer(message, peer);
+    return message;
+}
+
+/* A client that is gone needs no answer: what it asked for is kept in the store all the same. */
+static void tell(hq_broker *broker, hq_message **message_p)
+{
+    hq_reason reason = {{0}};
+    if (message_send(broker->front, message_p, &reason))
+        hq_log(HQ_LOG_DEBUG, "broker", "to a client: %s", reason.text);
+}
+
+static void reject(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text)
+{
+    hq_message *message = reply(peer, HQ_REJECTED);
+    message_put_int32(message, "request", request);
+    message_put_text(message, "code", hq_error_name(error));
+    message_put_text(message, "text", text);
+    tell(broker, &message);
+}
+
+void clients_add(hq_query *query, const hq_listener *listener)
+{
+    HQ_GROW(query->listeners, query->listener_count, query->listener_capacity);
+    query->listeners[query->listener_count++] = *listener;
+    if (query->sink && listener->wants_progress)
+        sink_watch(query->sink);
+    if (query->place >= PLACE_OWNING)
+        clients_accept(query);
+}
+
+void clients_accept(hq_query *query)
+{
+    for (size_t i = 0; i < query->listener_count; i++) {
+        hq_listener *listener = &query->listeners[i];
+        if (listener->was_accepted)
+            continue;
+        listener->was_accepted = true;
+        hq_message *message = reply(&listener->peer, HQ_ACCEPTED);
+        message_put_int32(message, "request", listener->request);
+        message_put_text(message, "query", query->id_text);
+        message_put_int(message, "subtasks", (int64_t)query->dataset->partition_count);
+        message_put_int(message, "entries", (int64_t)query->dataset->entries);
+        message_put_int(message, "stored", query->stored);
+        message_put_bool(message, "joined", i > 0);
+        tell(query->broker, &message);
+    }
+}
+
+void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint)
+{
+    for (size_t i = 0; i < query->listener_count; i++) {
+        const hq_listener *listener = &query->listeners[i];
+        hq_message *message = reply(&listener->peer, HQ_REJECTED);
+        message_put_int32(message, "request", listener->request);
+        message_put_text(message, "code", hq_error_name(error));
+        message_put_text(message, "text", text);
+        if (complaint) {
+            message_put_int32(message, "line", complaint->line);
+            message_put_int32(message, "column", complaint->column);
+            message_put_text(message, "message", complaint->message);
+            message_put_text(message, "hint", complaint->hint);
+            message_put_text(message, "source", complaint->source_line);
+        }
+        tell(query->broker, &message);
+    }
+    query->listener_count = 0;
+}
+
+static void put_standing(hq_message *message, const hq_query *query)
+{
+    message_put_text(message, "query", query->id_text);
+    message_put_text(message, "state", query_state_name(query->state));
+    message_put_int(message, "done",
+                    query->is_from_store ? (int64_t)query->dataset->partition_count : sink_done(query->sink));
+    message_put_int(message, "subtasks", (int64_t)query->dataset->partition_count);
+    message_put_int(message, "stored", query->stored);
+    message_put_int(message, "entries", (int64_t)query->entries);
+    message_put_int(message, "read_bytes", (int64_t)query->read_bytes);
+    message_put_int(message, "cached_bytes", (int64_t)query->cached_bytes);
+    message_put_int(message, "elapsed_ms", hq_now_ms() - query->submitted_ms);
+    message_put_int32(message, "workers", (int32_t)query->broker->live_nodes);
+}
+
+void clients_progress(hq_query *query)
+{
+    hq_buffer bytes = {0};
+    for (size_t i = 0; i < query->listener_count; i++) {
+        const hq_listener *listener = &query->listeners[i];
+        if (!listener->wants_progress || !listener->was_accepted)
+            continue;
+        if (bytes.size == 0)
+            histset_encode_whole(sink_so_far(query->sink), &bytes);
+        hq_message *message = reply(&listener->peer, HQ_PROGRESS);
+        put_standing(message, query);
+        message_copy_payload(message, bytes.bytes, bytes.size);
+        tell(query->broker, &message);
+    }
+    buffer_clear(&bytes);
+}
+
+void clients_done(hq_query *query, const hq_histset *result)
+{
+    hq_buffer bytes = {0};
+    histset_encode_whole(result, &bytes);
+    clients_accept(query);
+    for (size_t i = 0; i < query->listener_count; i++) {
+        hq_message *message = reply(&query->listeners[i].peer, HQ_DONE);
+        put_standing(message, query);
+        message_put_bool(message, "from_store", query->is_from_store);
+        message_put_bool(message, "kept", query->is_kept);
+        message_copy_payload(message, bytes.bytes, bytes.size);
+        tell(query->broker, &message);
+    }
+    query->listener_count = 0;
+    buffer_clear(&bytes);
+}
+
+void clients_failed(hq_query *query)
+{
+    for (size_t i = 0; i < query->listener_count; i++) {
+        const hq_listener *listener = &query->listeners[i];
+        if (!listener->was_accepted) {
+            reject(query->broker, &listener->peer, listener->request, query->error, query->reason.text);
+            continue;
+        }
+        hq_message *message = reply(&listener->peer, HQ_FAILED);
+        message_put_text(message, "query", query->id_text);
+        message_put_text(message, "code", hq_error_name(query->error));
+        message_put_text(message, "text", query->reason.text);
+        message_put_text(message, "state", query_state_name(query->state));
+        message_put_int32(message, "line", (int32_t)query->fault_line);
+        tell(query->broker, &message);
+    }
+    query->listener_count = 0;
+}
+
+/* ---- what they ask ---- */
+
+static void malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text)
+{
+    broker->counters.malformed++;
+    hq_log(HQ_LOG_WARN, "broker", "from a client: %s", text);
+    reject(broker, peer, 0, error, text);
+}
+
+static bool specs_are_texts(const hq_message *message)
+{
+    bson_iter_t iter, item;
+    size_t count = 0;
+    if (!bson_iter_init_find(&iter, message_body((hq_message *)message), "dataset") || !BSON_ITER_HOLDS_ARRAY(&iter) ||
+        !bson_iter_recurse(&iter, &item))
+        return false;
+    while (bson_iter_next(&item))
+        if (!BSON_ITER_HOLDS_UTF8(&item) || ++count > MAX_SPECS)
+            return false;
+    return count > 0;
+}
+
+static void submit(hq_broker *broker, hq_message *message)
+{
+    const hq_peer *peer = message_peer(message);
+    const char *name, *text, *user;
+    int64_t request, priority, partition_entries;
+    bool is_fresh, wants_progress;
+    if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) ||
+        !message_get_text(message, "name", &name) || !message_get_text(message, "text", &text) ||
+        !message_get_text(message, "user", &user) || !message_get_int(message, "priority", 0, 999, &priority) ||
+        !message_get_bool(message, "fresh", &is_fresh) || !message_get_bool(message, "progress", &wants_progress) ||
+        !message_get_int(message, "partition_entries", 0, INT64_MAX, &partition_entries) || !specs_are_texts(message) ||
+        strlen(name) > MAX_NAME || strlen(user) > MAX_NAME) {
+        malformed(broker, peer, HQ_EPROTOCOL, "SUBMIT with a field missing or out of range");
+        return;
+    }
+    if (broker->active_count >= (size_t)broker->settings.max_queries || broker->is_stopping) {
+        broker->counters.rejected++;
+        reject(broker, peer, (int32_t)request, broker->is_stopping ? HQ_EUNAVAILABLE : HQ_ELIMIT,
+               broker->is_stopping ? "the broker is stopping"
+                                   : "as many queries as this broker takes are under way: try again later");
+        return;
+    }
+    hq_query *query = query_new(broker);
+    query->name = hq_strdup(name);
+    query->text = hq_strdup(text);
+    query->user = hq_strdup(user);
+    query->priority = (int)priority;
+    query->is_fresh = is_fresh;
+    query->partition_entries = partition_entries;
+    query->request = bson_new();
+    bson_copy_to_excluding_noinit(message_body(message), query->request, "request", "progress", NULL);
+    clients_add(query, &(hq_listener){.peer = *peer, .request = (int32_t)request, .wants_progress = wants_progress});
+    query_plan(query);
+}
+
+static void attach(hq_broker *broker, hq_message *message)
+{
+    int64_t request;
+    hq_hash id;
+    bool wants_progress = false;
+    if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) ||
+        !message_get_hash(message, "query", &id) || !message_get_bool(message, "progress", &wants_progress)) {
+        malformed(broker, message_peer(message), HQ_EPROTOCOL, "ATTACH with a field missing or out of range");
+        return;
+    }
+    hq_query *query = query_find(broker, &id);
+    if (!query || query_is_over(query)) {
+        reject(broker, message_peer(message), (int32_t)request, HQ_ENOTFOUND,
+               "no such query is under way here; if it is done, submitting it again gives its result from the store");
+        return;
+    }
+    clients_add(
+        query,
+        &(hq_listener){.peer = *message_peer(message), .request = (int32_t)request, .wants_progress = wants_progress});
+}
+
+static void cancel(hq_broker *broker, hq_message *message)
+{
+    hq_hash id;
+    if (!message_get_hash(message, "query", &id)) {
+        malformed(broker, message_peer(message), HQ_EPROTOCOL, "CANCEL without a query");
+        return;
+    }
+    hq_query *query = query_find(broker, &id);
+    if (!query || query_is_over(query))
+        return;
+    if (query->listener_count <= 1) {
+        query_cancel(query);
+        return;
+    }
+    for (size_t i = 0; i < query->listener_count; i++)
+        if (peer_is_equal(&query->listeners[i].peer, message_peer(message))) {
+            query->listeners[i] = query->listeners[--query->listener_count];
+            return;
+        }
+}
+
+static void status(hq_broker *broker, hq_message *message)
+{
+    int64_t request;
+    if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request)) {
+        malformed(broker, message_peer(message), HQ_EPROTOCOL, "STATUS without a request");
+        return;
+    }
+    const hq_broker_counters *n = &broker->counters;
+    const struct {
+        const char *key;
+        int64_t value;
+    } counters[] = {
+        {"queries", n->queries},
+        {"joined", n->joined},
+        {"from_store", n->from_store},
+        {"rejected", n->rejected},
+        {"failed", n->failed},
+        {"cancelled", n->cancelled},
+        {"malformed", n->malformed},
+        {"subtasks", n->subtasks},
+        {"duplicates", n->duplicates},
+        {"requeued", n->requeued},
+        {"workers_lost", n->workers_lost},
+        {"partials_kept", n->partials_kept},
+        {"partials_lost", n->partials_lost},
+        {"evicted", n->evicted},
+    };
+    int32_t slots = 0;
+    for (size_t i = 0; i < broker->node_count; i++)
+        slots += broker->nodes[i] ? (int32_t)broker->nodes[i]->slots : 0;
+    hq_message *answer = reply(message_peer(message), HQ_STATE);
+    message_put_int32(answer, "request", (int32_t)request);
+    message_put_text(answer, "broker", broker->id_text);
+    message_put_text(answer, "host", broker->host);
+    message_put_text(answer, "version", HQ_VERSION);
+    message_put_int32(answer, "workers", (int32_t)broker->live_nodes);
+    message_put_int32(answer, "slots", slots);
+    message_put_int32(answer, "queries", (int32_t)broker->active_count);
+    bson_t inner;
+    bson_append_document_begin(message_body(answer), "counters", -1, &inner);
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        bson_append_int64(&inner, counters[i].key, -1, counters[i].value);
+    bson_append_document_end(message_body(answer), &inner);
+    tell(broker, &answer);
+}
+
+static void handle(hq_broker *broker, hq_message *message)
+{
+    switch (message_command(message)) {
+    case HQ_SUBMIT:
+        submit(broker, message);
+        break;
+    case HQ_ATTACH:
+        attach(broker, message);
+        break;
+    case HQ_CANCEL:
+        cancel(broker, message);
+        break;
+    case HQ_STATUS:
+        status(broker, message);
+        break;
+    default:
+        malformed(broker, message_peer(message), HQ_EPROTOCOL, "a command that is not a client's");
+    }
+}
+
+void clients_receive(hq_broker *broker)
+{
+    for (int i = 0; i < RECEIVE_AT_ONCE; i++) {
+        hq_message *message = NULL;
+        hq_peer peer = {0};
+        hq_reason reason = {{0}};
+        hq_error error = message_receive(broker->front, &message, &peer, &reason);
+        if (error == HQ_ETIMEOUT)
+            return;
+        if (error)
+            malformed(broker, &peer, error, reason.text);
+        else
+            handle(broker, message);
+        message_free(&message);
+    }
+}

@@ -1,0 +1,227 @@
+/* broker/internal.h - what the broker's files share. Everything here belongs to the loop's thread, but for what a job
+ * holds.
+ *
+ *   broker.c   sockets, loop, ticks              query.c   a query's life, from plan to DONE
+ *   clients.c  the front's messages              plan.c    job: files and text become partitions and a program
+ *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
+ */
+#ifndef HQ_BROKER_INTERNAL_H
+#define HQ_BROKER_INTERNAL_H
+
+#include <czmq.h>
+#include <stdbool.h>
+
+#include "base/hash.h"
+#include "broker/broker.h"
+#include "broker/jobs.h"
+#include "broker/schedule.h"
+#include "broker/sink.h"
+#include "data/dataset.h"
+#include "query/program.h"
+#include "store/store.h"
+#include "wire/message.h"
+#include "wire/records.h"
+#include "zk/coordinator.h"
+
+enum {
+    HQ_PROGRESS_MS = 100, /* between two PROGRESS of one query */
+    HQ_TICK_MS = 200,
+    HQ_SWEEP_MS = 3600 * 1000,
+    HQ_PARTIALS_BATCH = 1000,       /* partials of one write to the store */
+    HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
+    HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */
+    HQ_RESULT_BYTES = 15 << 20,     /* a document of MongoDB holds 16 MiB */
+    HQ_STORE_RETRY_MS = 500
+};
+
+typedef struct hq_listener {
+    hq_peer peer;
+    int32_t request;
+    bool wants_progress, was_accepted;
+} hq_listener;
+
+typedef enum hq_query_state {
+    QUERY_PENDING,
+    QUERY_STAGING,
+    QUERY_RUNNING,
+    QUERY_SUCCESSFUL,
+    QUERY_FAILED,
+    QUERY_CANCELLED
+} hq_query_state;
+
+/* Where the query's znode is. */
+typedef enum hq_place {
+    PLACE_NOWHERE,
+    PLACE_SUBMITTING,
+    PLACE_OWNING,
+    PLACE_OWNED,
+    PLACE_FINISHING,
+    PLACE_DONE
+} hq_place;
+
+typedef struct hq_query {
+    hq_broker *broker;
+    int references; /* callbacks and jobs under way; freed when it is over and there are none */
+    hq_hash id;
+    char id_text[HQ_HASH_TEXT];
+    uint32_t handle;
+    hq_query_state state;
+    hq_place place;
+    bool is_removed; /* from the broker's active queries */
+
+    bson_t *request; /* SUBMIT's document, less what concerns one client */
+    char *name, *text, *user;
+    int priority;
+    bool is_fresh;
+    int64_t partition_entries;
+    hq_listener *listeners;
+    size_t listener_count, listener_capacity;
+
+    hq_program *program;
+    hq_dataset *dataset;
+    hq_hash program_print, fingerprint;
+    hq_sink *sink;
+    hq_work *work;
+    char *entry;       /* the znode's name */
+    uint8_t *known_by; /* for each worker number: has it been sent QUERY? */
+    size_t known_count;
+
+    int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, stored_ms, told_ms;
+    bool has_news; /* since the last PROGRESS */
+    uint32_t stored, duplicates, requeued;
+    uint64_t entries, read_bytes, cached_bytes;
+    bool is_from_store, is_kept, is_settled /* the store has what it shall get */;
+    hq_error error;
+    hq_reason reason;
+    uint32_t fault_line;
+
+    hq_partial *partials; /* not yet given to the store; their bytes are offsets into partial_bytes until they are */
+    size_t partial_count, partial_capacity;
+    hq_buffer partial_bytes;
+} hq_query;
+
+typedef struct hq_node { /* a worker, as the broker sees it */
+    hq_peer peer;
+    hq_hash id;
+    char id_text[HQ_HASH_TEXT];
+    char *host;
+    uint32_t number; /* the scheduler's */
+    uint32_t slots;
+    int64_t heard_ms;
+    bool was_member; /* its ephemeral node was seen */
+    int64_t hits, misses, cache_bytes;
+} hq_node;
+
+typedef struct hq_broker_counters {
+    int64_t queries, joined, from_store, rejected, failed, cancelled, malformed, subtasks, duplicates, requeued,
+        workers_lost, partials_kept, partials_lost, evicted;
+} hq_broker_counters;
+
+struct hq_broker {
+    hq_broker_settings settings;
+    hq_hash id;
+    char id_text[HQ_HASH_TEXT];
+    char *host, *front_endpoint, *back_endpoint;
+    zsock_t *front, *back;
+    hq_coordinator *coordinator;
+    bool is_connected; /* to the coordinator */
+    hq_store *store;   /* the store thread's only; NULL for "none" */
+    hq_jobs *planner, *keeper;
+    hq_scheduler *scheduler;
+    int stop_fd;
+    bool is_stopping;
+
+    hq_query **active;
+    size_t active_count, active_capacity;
+    hq_query **gone; /* over, but a callback is still to come */
+    size_t gone_count, gone_capacity;
+    hq_query **by_handle;
+    size_t handle_count, handle_capacity;
+
+    hq_node **nodes; /* by the scheduler's number; NULL for none */
+    size_t node_count, node_capacity;
+    size_t live_nodes;
+    zhashx_t *node_by_peer;
+
+    size_t partial_bytes_waiting;
+    int64_t ticked_ms, swept_ms;
+    hq_broker_counters counters;
+};
+
+/* clients.c */
+void clients_receive(hq_broker *broker);
+void clients_accept(hq_query *query); /* ACCEPTED to every listener that had none */
+void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint);
+void clients_progress(hq_query *query); /* to those that want it */
+void clients_done(hq_query *query, const hq_histset *result);
+void clients_failed(hq_query *query);
+void clients_add(hq_query *query, const hq_listener *listener);
+
+/* workers.c */
+void workers_receive(hq_broker *broker);
+void workers_hand_out(hq_broker *broker);
+void workers_drop_query(hq_query *query);
+void workers_check_leases(hq_broker *broker, int64_t now_ms);
+void workers_members(void *broker, hq_error error, const char *detail, const hq_member *members, size_t count);
+void workers_free(hq_broker *broker);
+
+/* query.c */
+hq_query *query_new(hq_broker *broker);
+void query_plan(hq_query *query);
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer);
+void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
+void query_fail(hq_query *query, hq_error error, const char *text);
+void query_cancel(hq_query *query);
+void query_tick(hq_query *query, int64_t now_ms);
+void query_hold(hq_query *query);
+void query_release(hq_query *query);
+void query_free(hq_query **query_p);
+hq_query *query_find(hq_broker *broker, const hq_hash *id);
+bool query_is_over(const hq_query *query);
+const char *query_state_name(hq_query_state state);
+
+/* plan.c: gives the job; plan_done of query.c is called with its outcome. */
+typedef struct hq_plan {
+    hq_query *query;
+    char **specs;
+    size_t spec_count;
+    hq_error error;
+    hq_reason reason;
+    hq_complaint complaint;
+    hq_program *program;
+    hq_dataset *dataset;
+    hq_hash program_print, fingerprint;
+} hq_plan;
+
+void plan_give(hq_query *query);
+void plan_done(hq_plan *plan); /* query.c; takes program and dataset out of it */
+
+/* keep.c */
+typedef struct hq_found {
+    uint32_t index;
+    uint64_t entries;
+    size_t at, size; /* in bytes */
+} hq_found;
+
+typedef struct hq_lookup {
+    hq_query *query;
+    bool has_result;
+    hq_histset *result;
+    uint64_t entries;
+    hq_found *found;
+    size_t found_count, found_capacity;
+    hq_buffer bytes;
+    /* of the run: partitions by identity */
+    struct hq_identity *identities;
+    size_t identity_count;
+} hq_lookup;
+
+void keep_prepare(hq_broker *broker);
+void keep_look_up(hq_query *query);
+void lookup_done(hq_lookup *lookup);                          /* query.c */
+void keep_partials(hq_query *query);                          /* those gathered; no wait */
+void keep_outcome(hq_query *query, const hq_histset *result); /* result (NULL if failed) and journal */
+void outcome_kept(hq_query *query, bool is_kept);             /* query.c */
+void keep_sweep(hq_broker *broker);
+
+#endif

@@ -1,0 +1,26 @@
+/* broker/jobs.h - what would block a loop, done by one thread behind it: opening files, asking the store.
+ *
+ * A job runs in the thread; when it is through, its end is called from jobs_dispatch, in the loop's thread. Jobs run
+ * one after another, in the order they were given.
+ */
+#ifndef HQ_BROKER_JOBS_H
+#define HQ_BROKER_JOBS_H
+
+#include <stddef.h>
+
+typedef struct hq_jobs hq_jobs;
+
+typedef void hq_job_step(void *job);
+
+hq_jobs *jobs_new(void);
+/* Waits for the job that is running; ends every job that was given, also those that never ran, by calling their end. */
+void jobs_free(hq_jobs **jobs_p);
+
+/* Readable when jobs_dispatch has something to do. */
+int jobs_fd(const hq_jobs *jobs);
+void jobs_give(hq_jobs *jobs, hq_job_step *run, hq_job_step *end, void *job);
+void jobs_dispatch(hq_jobs *jobs);
+/* How many were given and have not ended. For the loop's thread. */
+size_t jobs_waiting(const hq_jobs *jobs);
+
+#endif

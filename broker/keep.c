@@ -1,0 +1,317 @@
+/* broker/keep.c - the jobs of the store's thread: what is there already, what is to be kept. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/internal.h"
+
+/* ---- at the start: indexes, and whether the server is there ---- */
+
+static void prepare_run(void *context)
+{
+    hq_broker *broker = context;
+    hq_reason reason = {{0}};
+    hq_error error = store_prepare(broker->store, &reason);
+    if (error)
+        hq_log(HQ_LOG_WARN, "broker", "the store is not ready: %s; queries run, and results are kept when it is back",
+               reason.text);
+}
+
+static void nothing_more(void *context)
+{
+    (void)context;
+}
+
+void keep_prepare(hq_broker *broker)
+{
+    if (broker->store)
+        jobs_give(broker->keeper, prepare_run, nothing_more, broker);
+}
+
+static void sweep_run(void *context)
+{
+    hq_broker *broker = context;
+    uint64_t removed = 0;
+    hq_reason reason = {{0}};
+    hq_error error = store_sweep(broker->store, &removed, &reason);
+    if (error)
+        hq_log(HQ_LOG_WARN, "broker", "sweeping the store: %s", reason.text);
+    else if (removed)
+        hq_log(HQ_LOG_INFO, "broker", "swept %llu expired documents", (unsigned long long)removed);
+}
+
+void keep_sweep(hq_broker *broker)
+{
+    if (broker->store)
+        jobs_give(broker->keeper, sweep_run, nothing_more, broker);
+}
+
+/* ---- before a query starts: the whole result, or partials of its partitions ---- */
+
+typedef struct hq_identity {
+    hq_hash hash;
+    uint32_t index;
+} hq_identity;
+
+static int compare_identities(const void *one, const void *other)
+{
+    return memcmp(one, other, sizeof(hq_hash));
+}
+
+static void index_partitions(hq_lookup *lookup)
+{
+    const hq_dataset *dataset = lookup->query->dataset;
+    lookup->identity_count = dataset->partition_count;
+    lookup->identities = hq_alloc(lookup->identity_count * sizeof *lookup->identities);
+    for (size_t i = 0; i < lookup->identity_count; i++)
+        lookup->identities[i] = (hq_identity){dataset_partition_identity(dataset, i), (uint32_t)i};
+    qsort(lookup->identities, lookup->identity_count, sizeof *lookup->identities, compare_identities);
+}
+
+static void note_partial(void *context, const hq_partial *partial)
+{
+    hq_lookup *lookup = context;
+    if (!lookup->identities)
+        index_partitions(lookup);
+    const hq_identity *identity = bsearch(&partial->partition, lookup->identities, lookup->identity_count,
+                                          sizeof *lookup->identities, compare_identities);
+    if (!identity)
+        return;
+    HQ_GROW(lookup->found, lookup->found_count, lookup->found_capacity);
+    lookup->found[lookup->found_count++] = (hq_found){
+        .index = identity->index, .entries = partial->entries, .at = lookup->bytes.size, .size = partial->size};
+    buffer_append(&lookup->bytes, partial->bytes, partial->size);
+}
+
+static bool read_result(hq_lookup *lookup, const bson_t *document)
+{
+    bson_iter_t iter;
+    bson_subtype_t subtype;
+    uint32_t size = 0;
+    const uint8_t *bytes = NULL;
+    hq_reason reason = {{0}};
+    if (bson_iter_init_find(&iter, document, "entries") && BSON_ITER_HOLDS_INT64(&iter))
+        lookup->entries = (uint64_t)bson_iter_int64(&iter);
+    if (!bson_iter_init_find(&iter, document, "hists") || !BSON_ITER_HOLDS_BINARY(&iter))
+        return false;
+    bson_iter_binary(&iter, &subtype, &size, &bytes);
+    if (histset_decode_whole(bytes, size, &lookup->result, &reason)) {
+        hq_log(HQ_LOG_WARN, "broker", "a result in the store cannot be read, it is computed again: %s", reason.text);
+        return false;
+    }
+    return true;
+}
+
+static void lookup_run(void *context)
+{
+    hq_lookup *lookup = context;
+    const hq_query *query = lookup->query;
+    hq_store *store = query->broker->store;
+    hq_reason reason = {{0}};
+    bson_t *document = NULL;
+    hq_error error = store_get_result(store, &query->fingerprint, &document, &reason);
+    if (!error)
+        lookup->has_result = read_result(lookup, document);
+    if (document)
+        bson_destroy(document);
+    if (!lookup->has_result && (!error || error == HQ_ENOTFOUND))
+        error = store_get_partials(store, &query->program_print, note_partial, lookup, &reason);
+    if (error && error != HQ_ENOTFOUND)
+        hq_log(HQ_LOG_WARN, "broker", "query %s: the store was not asked, everything is computed: %s", query->id_text,
+               reason.text);
+}
+
+static void lookup_end(void *context)
+{
+    hq_lookup *lookup = context;
+    hq_query *query = lookup->query;
+    lookup_done(lookup);
+    histset_free(&lookup->result);
+    buffer_clear(&lookup->bytes);
+    free(lookup->identities);
+    free(lookup->found);
+    free(lookup);
+    query_release(query);
+}
+
+void keep_look_up(hq_query *query)
+{
+    hq_lookup *lookup = hq_calloc(1, sizeof *lookup);
+    lookup->query = query;
+    query_hold(query);
+    jobs_give(query->broker->keeper, lookup_run, lookup_end, lookup);
+}
+
+/* ---- while it runs: partials ---- */
+
+typedef struct bundle {
+    hq_query *query;
+    hq_partial *partials;
+    size_t count;
+    hq_buffer bytes;
+    hq_error error;
+} bundle;
+
+static void bundle_run(void *context)
+{
+    bundle *batch = context;
+    hq_reason reason = {{0}};
+    for (int attempt = 0; attempt < 3; attempt++) {
+        batch->error = store_put_partials(batch->query->broker->store, &batch->query->program_print, batch->partials,
+                                          batch->count, &reason);
+        if (batch->error != HQ_EUNCERTAIN)
+            break;
+    }
+    /* Partials only spare computing later: the query does not depend on them. */
+    if (batch->error)
+        hq_log(HQ_LOG_WARN, "broker", "query %s: %zu partials not kept: %s", batch->query->id_text, batch->count,
+               reason.text);
+}
+
+static void bundle_end(void *context)
+{
+    bundle *batch = context;
+    hq_query *query = batch->query;
+    query->broker->partial_bytes_waiting -= batch->bytes.size;
+    if (batch->error)
+        query->broker->counters.partials_lost += (int64_t)batch->count;
+    else
+        query->broker->counters.partials_kept += (int64_t)batch->count;
+    free(batch->partials);
+    buffer_clear(&batch->bytes);
+    free(batch);
+    query_release(query);
+}
+
+void keep_partials(hq_query *query)
+{
+    if (query->partial_count == 0)
+        return;
+    bundle *batch = hq_calloc(1, sizeof *batch);
+    *batch = (bundle){
+        .query = query, .partials = query->partials, .count = query->partial_count, .bytes = query->partial_bytes};
+    for (size_t i = 0, at = 0; i < batch->count; at += batch->partials[i++].size)
+        batch->partials[i].bytes = batch->bytes.bytes + at;
+    query->partials = NULL;
+    query->partial_count = query->partial_capacity = 0;
+    query->partial_bytes = (hq_buffer){0};
+    query_hold(query);
+    jobs_give(query->broker->keeper, bundle_run, bundle_end, batch);
+}
+
+/* ---- at its end: result and journal ---- */
+
+typedef struct outcome {
+    hq_query *query;
+    bson_t *result, *journal;
+    bool is_kept;
+} outcome;
+
+/* Makes a write until it is there. A broker that stops gives up: the query is still owned, and will be computed again.
+ */
+static hq_error insist(hq_error (*put)(hq_store *, const hq_hash *, const bson_t *, hq_reason *), hq_query *query,
+                       const hq_hash *key, const bson_t *document)
+{
+    hq_reason reason = {{0}};
+    for (int attempt = 0;; attempt++) {
+        hq_error error = put(query->broker->store, key, document, &reason);
+        if (!error)
+            return HQ_OK;
+        bool may_help = error == HQ_EUNAVAILABLE || error == HQ_EUNCERTAIN || error == HQ_ETIMEOUT;
+        if (!may_help || __atomic_load_n(&query->broker->is_stopping, __ATOMIC_RELAXED)) {
+            hq_log(HQ_LOG_ERROR, "broker", "query %s: not kept in the store: %s", query->id_text, reason.text);
+            return error;
+        }
+        if (attempt == 0)
+            hq_log(HQ_LOG_WARN, "broker", "query %s waits for the store: %s", query->id_text, reason.text);
+        usleep(HQ_STORE_RETRY_MS * 1000);
+    }
+}
+
+static void outcome_run(void *context)
+{
+    outcome *o = context;
+    o->is_kept = !o->result || insist(store_put_result, o->query, &o->query->fingerprint, o->result) == HQ_OK;
+    insist(store_put_journal, o->query, &o->query->id, o->journal);
+}
+
+static void outcome_end(void *context)
+{
+    outcome *o = context;
+    hq_query *query = o->query;
+    outcome_kept(query, o->is_kept && o->result);
+    if (o->result)
+        bson_destroy(o->result);
+    bson_destroy(o->journal);
+    free(o);
+    query_release(query);
+}
+
+static bson_t *result_document(const hq_query *query, const hq_histset *result)
+{
+    hq_buffer bytes = {0};
+    histset_encode_whole(result, &bytes);
+    if (bytes.size > HQ_RESULT_BYTES) {
+        hq_log(HQ_LOG_WARN, "broker",
+               "query %s: a result of %zu bytes is more than a document of the store holds; it is not kept",
+               query->id_text, bytes.size);
+        buffer_clear(&bytes);
+        return NULL;
+    }
+    bson_t *document = bson_new();
+    BSON_APPEND_UTF8(document, "query", query->id_text);
+    BSON_APPEND_UTF8(document, "name", query->name);
+    BSON_APPEND_UTF8(document, "user", query->user);
+    BSON_APPEND_INT64(document, "entries", (int64_t)query->dataset->entries);
+    BSON_APPEND_INT64(document, "subtasks", (int64_t)query->dataset->partition_count);
+    BSON_APPEND_DOUBLE(document, "seconds", (double)(query->computed_ms - query->submitted_ms) / 1e3);
+    BSON_APPEND_DATE_TIME(document, "finished", hq_wall_ms());
+    BSON_APPEND_BINARY(document, "hists", BSON_SUBTYPE_BINARY, bytes.bytes, (uint32_t)bytes.size);
+    buffer_clear(&bytes);
+    return document;
+}
+
+static bson_t *journal_document(const hq_query *query)
+{
+    bson_t *document = bson_new();
+    char fingerprint[HQ_HASH_TEXT];
+    hash_to_text(&query->fingerprint, fingerprint);
+    BSON_APPEND_UTF8(document, "name", query->name);
+    BSON_APPEND_UTF8(document, "user", query->user);
+    BSON_APPEND_UTF8(document, "text", query->text);
+    BSON_APPEND_UTF8(document, "broker", query->broker->id_text);
+    BSON_APPEND_UTF8(document, "fingerprint", fingerprint);
+    BSON_APPEND_UTF8(document, "state", query_state_name(query->state));
+    BSON_APPEND_UTF8(document, "code", hq_error_name(query->error));
+    BSON_APPEND_UTF8(document, "reason", query->reason.text);
+    BSON_APPEND_DATE_TIME(document, "submitted", query->submitted_wall_ms);
+    BSON_APPEND_INT32(document, "priority", query->priority);
+    BSON_APPEND_INT64(document, "subtasks", query->dataset ? (int64_t)query->dataset->partition_count : 0);
+    BSON_APPEND_INT64(document, "entries", (int64_t)query->entries);
+    BSON_APPEND_INT64(document, "stored", query->stored);
+    BSON_APPEND_INT64(document, "duplicates", query->duplicates);
+    BSON_APPEND_INT64(document, "requeued", query->requeued);
+    BSON_APPEND_INT64(document, "read_bytes", (int64_t)query->read_bytes);
+    BSON_APPEND_INT64(document, "cached_bytes", (int64_t)query->cached_bytes);
+    BSON_APPEND_BOOL(document, "from_store", query->is_from_store);
+    BSON_APPEND_INT64(document, "plan_ms", query->planned_ms - query->submitted_ms);
+    BSON_APPEND_INT64(document, "compute_ms", query->started_ms ? query->computed_ms - query->started_ms : 0);
+    BSON_APPEND_INT64(document, "total_ms", hq_now_ms() - query->submitted_ms);
+    return document;
+}
+
+void keep_outcome(hq_query *query, const hq_histset *result)
+{
+    if (!query->broker->store) {
+        outcome_kept(query, false);
+        return;
+    }
+    outcome *o = hq_calloc(1, sizeof *o);
+    *o = (outcome){.query = query, .journal = journal_document(query)};
+    if (result && !query->is_from_store)
+        o->result = result_document(query, result);
+    query_hold(query);
+    jobs_give(query->broker->keeper, outcome_run, outcome_end, o);
+}

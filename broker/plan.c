@@ -1,0 +1,84 @@
+/* broker/plan.c - the job that opens a dataset's files and checks the query's text against what they hold. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "broker/internal.h"
+
+/* A text that can be no path, for paths are absolute: a dataset's name. */
+static bool is_dataset_name(const char *spec)
+{
+    return !strchr(spec, '/') && strncmp(spec, "empty:", 6) != 0;
+}
+
+static hq_error resolve(hq_plan *plan, const char *datasets)
+{
+    if (plan->spec_count != 1 || !is_dataset_name(plan->specs[0]))
+        return HQ_OK;
+    if (!datasets)
+        return hq_fail(&plan->reason, HQ_ENOTFOUND,
+                       "%s: no such file, and this broker knows no named datasets (its option --datasets)",
+                       plan->specs[0]);
+    char **specs = NULL;
+    size_t count = 0;
+    hq_error error = dataset_lookup(datasets, plan->specs[0], &specs, &count, &plan->reason);
+    if (error)
+        return error;
+    dataset_specs_free(&plan->specs, plan->spec_count);
+    plan->specs = specs;
+    plan->spec_count = count;
+    return HQ_OK;
+}
+
+static void plan_run(void *context)
+{
+    hq_plan *plan = context;
+    const hq_query *query = plan->query; /* text and settings do not change while it is planned */
+    const hq_broker_settings *settings = &query->broker->settings;
+    int64_t entries = query->partition_entries ? query->partition_entries : settings->partition_entries;
+    plan->error = resolve(plan, settings->datasets);
+    if (!plan->error)
+        plan->error = dataset_plan((const char *const *)plan->specs, plan->spec_count, (uint64_t)entries,
+                                   &plan->dataset, &plan->reason);
+    if (!plan->error && plan->dataset->partition_count > (size_t)settings->max_subtasks)
+        plan->error = hq_fail(&plan->reason, HQ_ELIMIT,
+                              "%zu subtasks are more than the %lld this broker takes: ask for larger partitions",
+                              plan->dataset->partition_count, (long long)settings->max_subtasks);
+    if (!plan->error)
+        plan->error = program_parse(query->text, strlen(query->text), plan->dataset->schema, &plan->program,
+                                    &plan->complaint);
+    if (plan->error)
+        return;
+    plan->program_print = program_fingerprint(plan->program);
+    hq_hash dataset = dataset_identity(plan->dataset);
+    hq_hasher *hasher = hasher_new();
+    hasher_add(hasher, plan->program_print.bytes, sizeof plan->program_print.bytes);
+    hasher_add(hasher, dataset.bytes, sizeof dataset.bytes);
+    plan->fingerprint = hasher_end(&hasher);
+}
+
+static void plan_end(void *context)
+{
+    hq_plan *plan = context;
+    hq_query *query = plan->query;
+    plan_done(plan);
+    program_free(&plan->program);
+    dataset_free(&plan->dataset);
+    dataset_specs_free(&plan->specs, plan->spec_count);
+    free(plan);
+    query_release(query);
+}
+
+void plan_give(hq_query *query)
+{
+    hq_plan *plan = hq_calloc(1, sizeof *plan);
+    plan->query = query;
+    bson_iter_t iter, item;
+    size_t capacity = 0;
+    if (bson_iter_init_find(&iter, query->request, "dataset") && bson_iter_recurse(&iter, &item))
+        while (bson_iter_next(&item)) {
+            HQ_GROW(plan->specs, plan->spec_count, capacity);
+            plan->specs[plan->spec_count++] = hq_strdup(bson_iter_utf8(&item, NULL));
+        }
+    query_hold(query);
+    jobs_give(query->broker->planner, plan_run, plan_end, plan);
+}

@@ -1,0 +1,531 @@
+/* broker/query.c - a query's life: planned, looked up, placed in the coordinator, computed, kept, told.
+ *
+ * Two things go on at once after the look-up: computing, and the znode's way from nowhere to /owned. Neither waits for
+ * the other; a query ends when both have (query_advance).
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/internal.h"
+
+static void query_start(hq_query *query, hq_lookup *lookup);
+static void query_advance(hq_query *query);
+
+const char *query_state_name(hq_query_state state)
+{
+    static const char *const names[] = {"PENDING", "STAGING", "RUNNING", "SUCCESSFUL", "FAILED", "CANCELLED"};
+    return names[state];
+}
+
+bool query_is_over(const hq_query *query)
+{
+    return query->state >= QUERY_SUCCESSFUL;
+}
+
+hq_query *query_new(hq_broker *broker)
+{
+    hq_query *query = hq_calloc(1, sizeof *query);
+    query->broker = broker;
+    query->id = hash_random();
+    hash_to_text(&query->id, query->id_text);
+    query->submitted_ms = hq_now_ms();
+    query->submitted_wall_ms = hq_wall_ms();
+    query->handle = (uint32_t)broker->handle_count;
+    HQ_GROW(broker->by_handle, broker->handle_count, broker->handle_capacity);
+    broker->by_handle[broker->handle_count++] = query;
+    HQ_GROW(broker->active, broker->active_count, broker->active_capacity);
+    broker->active[broker->active_count++] = query;
+    return query;
+}
+
+void query_free(hq_query **query_p)
+{
+    hq_query *query = *query_p;
+    if (!query)
+        return;
+    scheduler_remove_work(query->broker->scheduler, &query->work);
+    if (query->request)
+        bson_destroy(query->request);
+    sink_free(&query->sink);
+    program_free(&query->program);
+    dataset_free(&query->dataset);
+    buffer_clear(&query->partial_bytes);
+    free(query->partials);
+    free(query->listeners);
+    free(query->known_by);
+    free(query->entry);
+    free(query->name);
+    free(query->text);
+    free(query->user);
+    free(query);
+    *query_p = NULL;
+}
+
+static bool take_out(hq_query **array, size_t *count, const hq_query *query)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (array[i] == query) {
+            array[i] = array[--*count];
+            return true;
+        }
+    return false;
+}
+
+void query_hold(hq_query *query)
+{
+    query->references++;
+}
+
+void query_release(hq_query *query)
+{
+    hq_broker *broker = query->broker;
+    if (--query->references > 0 || !query->is_removed)
+        return;
+    take_out(broker->gone, &broker->gone_count, query);
+    query_free(&query);
+}
+
+/* The broker has done all it must for this query. */
+static void query_remove(hq_query *query)
+{
+    hq_broker *broker = query->broker;
+    if (query->is_removed)
+        return;
+    query->is_removed = true;
+    broker->by_handle[query->handle] = NULL;
+    take_out(broker->active, &broker->active_count, query);
+    HQ_GROW(broker->gone, broker->gone_count, broker->gone_capacity);
+    broker->gone[broker->gone_count++] = query;
+    query_hold(query);
+    query_release(query); /* frees it at once if nothing is under way */
+}
+
+hq_query *query_find(hq_broker *broker, const hq_hash *id)
+{
+    for (size_t i = 0; i < broker->active_count; i++)
+        if (memcmp(&broker->active[i]->id, id, sizeof *id) == 0)
+            return broker->active[i];
+    return NULL;
+}
+
+/* The same query, under way already and open for more listeners. */
+static hq_query *find_twin(const hq_query *query)
+{
+    const hq_broker *broker = query->broker;
+    for (size_t i = 0; !query->is_fresh && i < broker->active_count; i++) {
+        hq_query *other = broker->active[i];
+        bool is_under_way = other->state == QUERY_STAGING || other->state == QUERY_RUNNING;
+        if (other != query && is_under_way && memcmp(&other->fingerprint, &query->fingerprint, sizeof(hq_hash)) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+/* Moves the listeners to the twin, if there is one; the query is then gone. */
+static bool query_joined(hq_query *query)
+{
+    hq_query *twin = find_twin(query);
+    if (!twin)
+        return false;
+    hq_log(HQ_LOG_INFO, "broker", "query %s joins %s", query->id_text, twin->id_text);
+    query->broker->counters.joined++;
+    for (size_t i = 0; i < query->listener_count; i++)
+        clients_add(twin, &query->listeners[i]);
+    query_remove(query);
+    return true;
+}
+
+/* ---- plan, look-up, start ---- */
+
+void query_plan(hq_query *query)
+{
+    query->broker->counters.queries++;
+    plan_give(query);
+}
+
+static void query_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint)
+{
+    hq_log(HQ_LOG_INFO, "broker", "query %s rejected (%s): %s", query->id_text, hq_error_name(error), text);
+    query->broker->counters.rejected++;
+    clients_reject(query, error, text, complaint);
+    query_remove(query);
+}
+
+void plan_done(hq_plan *plan)
+{
+    hq_query *query = plan->query;
+    query->planned_ms = hq_now_ms();
+    if (query_is_over(query) || query->broker->is_stopping) {
+        query_remove(query); /* cancelled meanwhile */
+        return;
+    }
+    if (plan->error) {
+        bool is_wrong_text = plan->complaint.message[0] != 0;
+        query_reject(query, plan->error, is_wrong_text ? plan->complaint.message : plan->reason.text,
+                     is_wrong_text ? &plan->complaint : NULL);
+        return;
+    }
+    query->program = plan->program;
+    query->dataset = plan->dataset;
+    query->program_print = plan->program_print;
+    query->fingerprint = plan->fingerprint;
+    plan->program = NULL;
+    plan->dataset = NULL;
+    if (query_joined(query))
+        return;
+    if (query->broker->store && !query->is_fresh)
+        keep_look_up(query);
+    else
+        query_start(query, NULL);
+}
+
+/* The whole result was in the store. */
+static void answer_from_store(hq_query *query, const hq_lookup *lookup)
+{
+    query->state = QUERY_SUCCESSFUL;
+    query->is_from_store = query->is_kept = true;
+    query->entries = lookup->entries;
+    query->stored = (uint32_t)query->dataset->partition_count;
+    query->computed_ms = hq_now_ms();
+    query->broker->counters.from_store++;
+    hq_log(HQ_LOG_INFO, "broker", "query %s answered from the store", query->id_text);
+    clients_accept(query);
+    clients_done(query, lookup->result);
+    query->place = PLACE_DONE;
+    keep_outcome(query, NULL);
+    query_remove(query);
+}
+
+void lookup_done(hq_lookup *lookup)
+{
+    hq_query *query = lookup->query;
+    if (query_is_over(query) || query->broker->is_stopping)
+        query_remove(query);
+    else if (lookup->has_result)
+        answer_from_store(query, lookup);
+    else if (!query_joined(query))
+        query_start(query, lookup);
+}
+
+static uint64_t partition_key(const void *context, uint32_t index)
+{
+    const hq_dataset *dataset = context;
+    const hq_partition *partition = &dataset->partitions[index];
+    uint64_t file;
+    memcpy(&file, dataset->files[partition->file].identity.bytes, sizeof file);
+    /* An "empty:" data set has no entries to tell its partitions apart. */
+    return file + hash_mix(partition->first == partition->last ? index : partition->first + 1);
+}
+
+static void take_stored(hq_query *query, const hq_lookup *lookup)
+{
+    for (size_t i = 0; i < lookup->found_count; i++) {
+        const hq_found *found = &lookup->found[i];
+        const hq_partition *partition = &query->dataset->partitions[found->index];
+        if (found->entries != partition->last - partition->first || sink_has(query->sink, found->index))
+            continue;
+        hq_reason reason = {{0}};
+        if (sink_add(query->sink, found->index, lookup->bytes.bytes + found->at, found->size, &reason)) {
+            hq_log(HQ_LOG_WARN, "broker", "query %s: a partial in the store is of no use, it is computed again: %s",
+                   query->id_text, reason.text);
+            continue;
+        }
+        scheduler_done(query->broker->scheduler, query->work, found->index);
+        query->entries += found->entries;
+        query->stored++;
+    }
+}
+
+static void submitted(void *context, hq_error error, const char *detail, const char *entry);
+
+static void query_submit(hq_query *query)
+{
+    char fingerprint[HQ_HASH_TEXT];
+    hash_to_text(&query->fingerprint, fingerprint);
+    BSON_APPEND_UTF8(query->request, "fingerprint", fingerprint);
+    BSON_APPEND_DATE_TIME(query->request, "submitted", query->submitted_wall_ms);
+    query->place = PLACE_SUBMITTING;
+    query_hold(query);
+    coordinator_submit(query->broker->coordinator, query->priority, query->id_text, bson_get_data(query->request),
+                       query->request->len, submitted, query);
+}
+
+static void query_start(hq_query *query, hq_lookup *lookup)
+{
+    hq_broker *broker = query->broker;
+    const hq_dataset *dataset = query->dataset;
+    query->state = QUERY_STAGING;
+    query->started_ms = hq_now_ms();
+    hq_histset *shape = program_new_hists(query->program);
+    query->sink = sink_new((uint32_t)dataset->partition_count, shape);
+    for (size_t i = 0; i < query->listener_count; i++)
+        if (query->listeners[i].wants_progress)
+            sink_watch(query->sink);
+    histset_free(&shape);
+    query->work = scheduler_add_work(broker->scheduler, (uint32_t)dataset->partition_count, query->priority,
+                                     partition_key, dataset, query);
+    if (lookup)
+        take_stored(query, lookup);
+    hq_log(HQ_LOG_INFO, "broker", "query %s (%s, %s): %zu subtasks, %llu entries, %u from the store", query->id_text,
+           query->name, query->user, dataset->partition_count, (unsigned long long)dataset->entries, query->stored);
+    query_submit(query);
+    query->has_news = query->stored > 0;
+    query_advance(query);
+}
+
+/* ---- the znode's way ---- */
+
+static bson_t *owned_document(const hq_query *query)
+{
+    bson_t *document = bson_copy(query->request);
+    BSON_APPEND_UTF8(document, "state", query_state_name(query->state));
+    BSON_APPEND_INT64(document, "subtasks", (int64_t)query->dataset->partition_count);
+    BSON_APPEND_INT64(document, "done", sink_done(query->sink));
+    BSON_APPEND_INT64(document, "entries", (int64_t)query->entries);
+    return document;
+}
+
+static void owned(void *context, hq_error error, const char *detail)
+{
+    hq_query *query = context;
+    if (error && error != HQ_EEXISTS) {
+        char *text = hq_format("the coordinator did not give the query to this broker: %s", detail);
+        query_fail(query, error, text);
+        free(text);
+        query->place = PLACE_DONE;
+    } else {
+        query->place = PLACE_OWNED;
+    }
+    query_advance(query);
+    query_release(query);
+}
+
+static void submitted(void *context, hq_error error, const char *detail, const char *entry)
+{
+    hq_query *query = context;
+    if (error) {
+        char *text = hq_format("the coordinator did not take the query: %s", detail);
+        query_fail(query, error, text);
+        free(text);
+        query->place = PLACE_DONE;
+        query_advance(query);
+    } else {
+        query->entry = hq_strdup(entry);
+        query->place = PLACE_OWNING;
+        clients_accept(query);
+        bson_t *document = owned_document(query);
+        query_hold(query);
+        coordinator_own(query->broker->coordinator, entry, bson_get_data(document), document->len,
+                        query->broker->id_text, owned, query);
+        bson_destroy(document);
+    }
+    query_release(query);
+}
+
+static void finished(void *context, hq_error error, const char *detail)
+{
+    hq_query *query = context;
+    if (error && error != HQ_ENOTFOUND)
+        hq_log(HQ_LOG_ERROR, "broker", "query %s: not marked done: %s", query->id_text, detail);
+    else if (error)
+        hq_log(HQ_LOG_WARN, "broker", "query %s: it was no longer owned when it was done: %s", query->id_text, detail);
+    query->place = PLACE_DONE;
+    query_advance(query);
+    query_release(query);
+}
+
+static void query_finish(hq_query *query)
+{
+    char fingerprint[HQ_HASH_TEXT];
+    hash_to_text(&query->fingerprint, fingerprint);
+    bson_t document = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&document, "state", query_state_name(query->state));
+    BSON_APPEND_UTF8(&document, "fingerprint", fingerprint);
+    BSON_APPEND_INT64(&document, "subtasks", (int64_t)query->dataset->partition_count);
+    BSON_APPEND_INT64(&document, "entries", (int64_t)query->entries);
+    if (query->error) {
+        BSON_APPEND_UTF8(&document, "code", hq_error_name(query->error));
+        BSON_APPEND_UTF8(&document, "text", query->reason.text);
+    }
+    BSON_APPEND_DATE_TIME(&document, "finished", hq_wall_ms());
+    query->place = PLACE_FINISHING;
+    query_hold(query);
+    coordinator_finish(query->broker->coordinator, query->entry, bson_get_data(&document), document.len, finished,
+                       query);
+    bson_destroy(&document);
+}
+
+/* ---- the end ---- */
+
+/* No more is computed for it. */
+static void stop_computing(hq_query *query)
+{
+    query->computed_ms = hq_now_ms();
+    scheduler_remove_work(query->broker->scheduler, &query->work);
+    workers_drop_query(query);
+    keep_partials(query);
+}
+
+/* Takes the next step towards the end, if it is due. */
+static void query_advance(hq_query *query)
+{
+    if (query->broker->is_stopping)
+        return; /* it stays where it is, in the coordinator too */
+    if (!query_is_over(query) && query->sink && sink_is_complete(query->sink)) {
+        query->state = QUERY_SUCCESSFUL;
+        stop_computing(query);
+        keep_outcome(query, sink_result(query->sink));
+        return; /* outcome_kept comes back here */
+    }
+    if (!query_is_over(query) || !query->is_settled)
+        return;
+    if (query->place == PLACE_OWNED) {
+        query_finish(query);
+    } else if (query->place == PLACE_DONE && !query->is_removed) {
+        if (query->state == QUERY_SUCCESSFUL)
+            clients_done(query, sink_result(query->sink));
+        else
+            clients_failed(query);
+        hq_log(HQ_LOG_INFO, "broker", "query %s %s: %llu entries in %lld ms, %u subtasks done twice, %u given again",
+               query->id_text, query_state_name(query->state), (unsigned long long)query->entries,
+               (long long)(hq_now_ms() - query->submitted_ms), query->duplicates, query->requeued);
+        query_remove(query);
+    }
+}
+
+void outcome_kept(hq_query *query, bool is_kept)
+{
+    if (query->is_from_store)
+        return; /* it was the journal only, and the clients have been told */
+    query->is_kept = is_kept;
+    query->is_settled = true;
+    query->stored_ms = hq_now_ms();
+    query_advance(query);
+}
+
+/* Ends a query that is under way; one whose plan is still being made ends in plan_done or lookup_done. */
+static void query_end_badly(hq_query *query, hq_query_state state, hq_error error, const char *text)
+{
+    if (query_is_over(query))
+        return;
+    query->state = state;
+    query->error = error;
+    hq_fail(&query->reason, error, "%s", text);
+    if (!query->work)
+        return;
+    stop_computing(query);
+    /* While the coordinator is away nothing can be marked, but a failure need not wait for that. */
+    if (!query->broker->is_connected)
+        clients_failed(query);
+    keep_outcome(query, NULL);
+}
+
+void query_fail(hq_query *query, hq_error error, const char *text)
+{
+    query->broker->counters.failed += !query_is_over(query);
+    query_end_badly(query, QUERY_FAILED, error, text);
+}
+
+void query_cancel(hq_query *query)
+{
+    query->broker->counters.cancelled += !query_is_over(query);
+    bool is_planned = query->work != NULL;
+    query_end_badly(query, QUERY_CANCELLED, HQ_ECANCELLED, "cancelled");
+    if (!is_planned)
+        clients_failed(query);
+}
+
+/* ---- answers ---- */
+
+static void gather_partial(hq_query *query, uint32_t index, const hq_answer *answer)
+{
+    hq_broker *broker = query->broker;
+    if (!broker->store || answer->entries == 0)
+        return;
+    if (broker->partial_bytes_waiting > HQ_PARTIALS_WAITING) {
+        broker->counters.partials_lost++;
+        return;
+    }
+    HQ_GROW(query->partials, query->partial_count, query->partial_capacity);
+    query->partials[query->partial_count++] =
+        (hq_partial){.partition = dataset_partition_identity(query->dataset, index),
+                     .entries = answer->entries,
+                     .size = answer->size};
+    buffer_append(&query->partial_bytes, answer->contents, answer->size);
+    broker->partial_bytes_waiting += answer->size;
+    if (query->partial_count >= HQ_PARTIALS_BATCH || query->partial_bytes.size >= HQ_PARTIALS_BYTES)
+        keep_partials(query);
+}
+
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer)
+{
+    hq_broker *broker = query->broker;
+    if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)
+        return;
+    if (sink_has(query->sink, answer->index)) {
+        query->duplicates++;
+        broker->counters.duplicates++;
+        return;
+    }
+    const hq_partition *partition = &query->dataset->partitions[answer->index];
+    hq_failure failure = {.error = HQ_EPROTOCOL};
+    if (answer->entries != partition->last - partition->first) {
+        hq_fail(&failure.reason, HQ_EPROTOCOL, "%llu entries computed of %llu", (unsigned long long)answer->entries,
+                (unsigned long long)(partition->last - partition->first));
+        query_answer_failed(query, node, answer->index, &failure);
+        return;
+    }
+    if (sink_add(query->sink, answer->index, answer->contents, answer->size, &failure.reason)) {
+        query_answer_failed(query, node, answer->index, &failure);
+        return;
+    }
+    scheduler_done(broker->scheduler, query->work, answer->index);
+    broker->counters.subtasks++;
+    query->state = QUERY_RUNNING;
+    query->has_news = true;
+    query->entries += answer->entries;
+    query->read_bytes += answer->read_bytes;
+    query->cached_bytes += answer->cached_bytes;
+    gather_partial(query, answer->index, answer);
+    if (sink_is_complete(query->sink))
+        query_advance(query);
+}
+
+/* What no other worker would do better. */
+static bool is_final(hq_error error)
+{
+    return error == HQ_EQUERY || error == HQ_ETIMEOUT || error == HQ_EMISMATCH || error == HQ_EUNSUPPORTED;
+}
+
+void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure)
+{
+    hq_broker *broker = query->broker;
+    if (query_is_over(query) || !query->work || index >= query->dataset->partition_count ||
+        sink_has(query->sink, index))
+        return;
+    hq_log(HQ_LOG_WARN, "broker", "query %s: subtask %u failed on worker %s (%s): %s", query->id_text, index,
+           node->id_text, hq_error_name(failure->error), failure->reason.text);
+    uint32_t failures = scheduler_failed(broker->scheduler, query->work, index, node->number);
+    if (is_final(failure->error)) {
+        query->fault_line = failure->line;
+        query_fail(query, failure->error, failure->reason.text);
+    } else if (failures >= broker->settings.attempts) {
+        char *text = hq_format("%s (tried %u times)", failure->reason.text, failures);
+        query_fail(query, failure->error, text);
+        free(text);
+    } else {
+        query->requeued++;
+        broker->counters.requeued++;
+    }
+}
+
+void query_tick(hq_query *query, int64_t now_ms)
+{
+    if (query_is_over(query) || !query->has_news || now_ms - query->told_ms < HQ_PROGRESS_MS)
+        return;
+    query->told_ms = now_ms;
+    query->has_news = false;
+    clients_progress(query);
+}

@@ -1,0 +1,285 @@
+#include "worker/pool.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum {
+    CHUNK = 64,      /* orders an executor takes at once, at most */
+    BENCHES = 8,     /* queries whose histograms an executor keeps at hand */
+    FLUSH_US = 5000, /* answers do not wait for the rest of a chunk longer than this */
+    FLUSH_BYTES = 4 << 20
+};
+
+struct hq_pool {
+    hq_cache *cache;
+    hq_files *files;
+    pthread_t *threads;
+    size_t thread_count;
+    int fd;
+    size_t under_way; /* the giving thread's */
+
+    pthread_mutex_t order_lock; /* over the ring and is_closing */
+    pthread_cond_t order_given;
+    hq_assigned *ring;
+    size_t head, count, capacity;
+    bool is_closing;
+
+    pthread_mutex_t batch_lock; /* over the list */
+    hq_batch *first, **last;
+};
+
+/* ---- orders ---- */
+
+static void ring_grow(hq_pool *pool, size_t more)
+{
+    if (pool->count + more <= pool->capacity)
+        return;
+    size_t capacity = pool->capacity ? pool->capacity : 256;
+    while (capacity < pool->count + more)
+        capacity *= 2;
+    hq_assigned *ring = hq_alloc(capacity * sizeof *ring);
+    for (size_t i = 0; i < pool->count; i++)
+        ring[i] = pool->ring[(pool->head + i) % pool->capacity];
+    free(pool->ring);
+    pool->ring = ring;
+    pool->capacity = capacity;
+    pool->head = 0;
+}
+
+void pool_give(hq_pool *pool, const hq_assigned *assigned, size_t count)
+{
+    pool->under_way += count;
+    pthread_mutex_lock(&pool->order_lock);
+    ring_grow(pool, count);
+    for (size_t i = 0; i < count; i++)
+        pool->ring[(pool->head + pool->count + i) % pool->capacity] = assigned[i];
+    pool->count += count;
+    if (count > 1)
+        pthread_cond_broadcast(&pool->order_given);
+    else
+        pthread_cond_signal(&pool->order_given);
+    pthread_mutex_unlock(&pool->order_lock);
+}
+
+/* Waits for orders and takes a share that leaves the other executors theirs; 0 when the pool closes. */
+static size_t take_orders(hq_pool *pool, hq_assigned *chunk)
+{
+    pthread_mutex_lock(&pool->order_lock);
+    while (pool->count == 0 && !pool->is_closing)
+        pthread_cond_wait(&pool->order_given, &pool->order_lock);
+    size_t count = pool->count / (2 * pool->thread_count);
+    count = pool->is_closing ? 0 : count < 1 ? 1 : count > CHUNK ? CHUNK : count;
+    for (size_t i = 0; i < count; i++)
+        chunk[i] = pool->ring[(pool->head + i) % pool->capacity];
+    if (count) {
+        pool->head = (pool->head + count) % pool->capacity;
+        pool->count -= count;
+    }
+    pthread_mutex_unlock(&pool->order_lock);
+    return count;
+}
+
+/* ---- batches ---- */
+
+static void hand_back(hq_pool *pool, hq_batch **batch_p, int64_t since_us)
+{
+    hq_batch *batch = *batch_p;
+    if (!batch)
+        return;
+    *batch_p = NULL;
+    batch->busy_us = hq_now_us() - since_us;
+    pthread_mutex_lock(&pool->batch_lock);
+    bool was_empty = !pool->first;
+    *(was_empty ? &pool->first : pool->last) = batch;
+    pool->last = &batch->next;
+    pthread_mutex_unlock(&pool->batch_lock);
+    if (was_empty)
+        eventfd_write(pool->fd, 1);
+}
+
+int pool_fd(const hq_pool *pool)
+{
+    return pool->fd;
+}
+
+hq_batch *pool_take(hq_pool *pool)
+{
+    eventfd_t ignored;
+    pthread_mutex_lock(&pool->batch_lock);
+    hq_batch *batch = pool->first;
+    if (batch)
+        pool->first = batch->next;
+    if (!pool->first)
+        eventfd_read(pool->fd, &ignored);
+    pthread_mutex_unlock(&pool->batch_lock);
+    if (batch)
+        pool->under_way -= batch->orders;
+    return batch;
+}
+
+void batch_free(hq_batch **batch_p)
+{
+    if (!*batch_p)
+        return;
+    buffer_clear(&(*batch_p)->answers);
+    buffer_clear(&(*batch_p)->contents);
+    free(*batch_p);
+    *batch_p = NULL;
+}
+
+size_t pool_under_way(const hq_pool *pool)
+{
+    return pool->under_way;
+}
+
+/* ---- an executor ---- */
+
+typedef struct place {
+    hq_task *task;
+    hq_bench *bench;
+} place;
+
+typedef struct executor {
+    hq_pool *pool;
+    place places[BENCHES]; /* the task used last first */
+    hq_batch *batch;
+    int64_t since_us; /* when work on the batch began */
+} executor;
+
+static void place_clear(place *p)
+{
+    bench_free(&p->bench);
+    task_release(&p->task);
+}
+
+/* The bench of a task, at the front of the places from now on. Tasks that are over give theirs up. */
+static hq_bench **bench_of(executor *e, hq_task *task)
+{
+    size_t at = 0;
+    while (at < BENCHES - 1 && e->places[at].task && e->places[at].task != task)
+        at++;
+    place found = e->places[at];
+    if (found.task != task) {
+        place_clear(&found);
+        found = (place){.task = task_hold(task)};
+    }
+    memmove(&e->places[1], &e->places[0], at * sizeof *e->places);
+    e->places[0] = found;
+    for (size_t i = 1; i < BENCHES; i++)
+        if (e->places[i].task && task_is_cancelled(e->places[i].task)) {
+            place_clear(&e->places[i]);
+            memmove(&e->places[i], &e->places[i + 1], (BENCHES - 1 - i) * sizeof *e->places);
+            e->places[BENCHES - 1] = (place){0};
+            i--;
+        }
+    return &e->places[0].bench;
+}
+
+static void note_outcome(executor *e, const hq_assigned *assigned, hq_outcome *outcome)
+{
+    e->batch->orders++;
+    if (outcome->failure.error == HQ_ECANCELLED)
+        return;
+    hq_buffer failure = {0};
+    const hq_buffer *contents = &outcome->contents;
+    if (outcome->failure.error) {
+        failure_encode(&outcome->failure, &failure);
+        contents = &failure;
+    }
+    hq_answer answer = {.handle = assigned->order.handle,
+                        .index = assigned->order.index,
+                        .is_failed = outcome->failure.error != HQ_OK,
+                        .entries = outcome->entries,
+                        .read_bytes = outcome->read_bytes,
+                        .cached_bytes = outcome->cached_bytes,
+                        .contents = contents->bytes,
+                        .size = (uint32_t)contents->size};
+    answer_encode(&answer, &e->batch->answers, &e->batch->contents);
+    buffer_clear(&failure);
+}
+
+static void execute(executor *e, hq_assigned *assigned)
+{
+    if (e->batch && e->batch->link != assigned->link)
+        hand_back(e->pool, &e->batch, e->since_us);
+    if (!e->batch) {
+        e->batch = hq_calloc(1, sizeof *e->batch);
+        e->batch->link = assigned->link;
+        e->since_us = hq_now_us();
+    }
+    hq_outcome outcome;
+    task_execute(assigned->task, &assigned->order, e->pool->cache, e->pool->files, bench_of(e, assigned->task),
+                 &outcome);
+    note_outcome(e, assigned, &outcome);
+    buffer_clear(&outcome.contents);
+    task_release(&assigned->task);
+    if (e->batch->contents.size > FLUSH_BYTES || hq_now_us() - e->since_us > FLUSH_US)
+        hand_back(e->pool, &e->batch, e->since_us);
+}
+
+static void *run_executor(void *context)
+{
+    executor e = {.pool = context};
+    hq_assigned chunk[CHUNK];
+    size_t count;
+    while ((count = take_orders(e.pool, chunk)) > 0) {
+        for (size_t i = 0; i < count; i++)
+            execute(&e, &chunk[i]);
+        hand_back(e.pool, &e.batch, e.since_us);
+    }
+    for (size_t i = 0; i < BENCHES; i++)
+        place_clear(&e.places[i]);
+    return NULL;
+}
+
+/* ---- the pool ---- */
+
+hq_pool *pool_new(size_t slots, hq_cache *cache, hq_files *files)
+{
+    hq_pool *pool = hq_calloc(1, sizeof *pool);
+    pool->cache = cache;
+    pool->files = files;
+    pool->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&pool->order_lock, NULL);
+    pthread_mutex_init(&pool->batch_lock, NULL);
+    pthread_cond_init(&pool->order_given, NULL);
+    pool->threads = hq_calloc(slots, sizeof *pool->threads);
+    pool->thread_count = slots;
+    for (size_t i = 0; i < slots; i++)
+        if (pthread_create(&pool->threads[i], NULL, run_executor, pool) != 0)
+            abort(); /* no threads at start-up: there is nothing to run with */
+    return pool;
+}
+
+void pool_free(hq_pool **pool_p)
+{
+    hq_pool *pool = *pool_p;
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->order_lock);
+    pool->is_closing = true;
+    for (size_t i = 0; i < pool->count; i++)
+        task_cancel(pool->ring[(pool->head + i) % pool->capacity].task);
+    pthread_cond_broadcast(&pool->order_given);
+    pthread_mutex_unlock(&pool->order_lock);
+    for (size_t i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
+    for (size_t i = 0; i < pool->count; i++)
+        task_release(&pool->ring[(pool->head + i) % pool->capacity].task);
+    hq_batch *batch;
+    while ((batch = pool_take(pool)))
+        batch_free(&batch);
+    close(pool->fd);
+    pthread_mutex_destroy(&pool->order_lock);
+    pthread_mutex_destroy(&pool->batch_lock);
+    pthread_cond_destroy(&pool->order_given);
+    free(pool->ring);
+    free(pool->threads);
+    free(pool);
+    *pool_p = NULL;
+}

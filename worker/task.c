@@ -1,0 +1,254 @@
+#include "worker/task.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum { MAX_COLUMN_BYTES = INT32_MAX }; /* of one column of one partition */
+
+struct hq_task {
+    atomic_int holders, cancelled;
+    uint32_t handle;
+    char *name, *text;
+    int64_t limit_ms;
+    hq_schema *schema;
+    hq_file_entry *files;
+    size_t file_count;
+
+    pthread_mutex_t lock; /* over what follows, until it is compiled; after that nobody writes it */
+    bool was_compiled;
+    hq_program *program;
+    hq_code *code;
+    hq_failure failure; /* of the compilation */
+};
+
+struct hq_bench {
+    hq_histset *hists;
+};
+
+hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason)
+{
+    int64_t handle, limit_ms;
+    const char *name, *text;
+    if (!message_get_int(message, "handle", 0, UINT32_MAX, &handle) ||
+        !message_get_int(message, "limit_ms", 0, INT64_MAX, &limit_ms) || !message_get_text(message, "name", &name) ||
+        !message_get_text(message, "text", &text))
+        return hq_fail(reason, HQ_EPROTOCOL, "QUERY with a field missing or out of range");
+    hq_task *task = hq_calloc(1, sizeof *task);
+    *task =
+        (hq_task){.handle = (uint32_t)handle, .limit_ms = limit_ms, .name = hq_strdup(name), .text = hq_strdup(text)};
+    atomic_init(&task->holders, 1);
+    atomic_init(&task->cancelled, 0);
+    pthread_mutex_init(&task->lock, NULL);
+    size_t schema_size, table_size;
+    const void *schema = message_payload(message, 0, &schema_size), *table = message_payload(message, 1, &table_size);
+    hq_error error = schema_decode(schema, schema_size, &task->schema, reason);
+    if (!error)
+        error = file_table_decode(table, table_size, &task->files, &task->file_count, reason);
+    if (error)
+        task_release(&task);
+    else
+        *task_r = task;
+    return error;
+}
+
+hq_task *task_hold(hq_task *task)
+{
+    atomic_fetch_add(&task->holders, 1);
+    return task;
+}
+
+void task_release(hq_task **task_p)
+{
+    hq_task *task = *task_p;
+    *task_p = NULL;
+    if (!task || atomic_fetch_sub(&task->holders, 1) > 1)
+        return;
+    code_free(&task->code);
+    program_free(&task->program);
+    schema_free(&task->schema);
+    file_table_free(&task->files, task->file_count);
+    pthread_mutex_destroy(&task->lock);
+    free(task->name);
+    free(task->text);
+    free(task);
+}
+
+uint32_t task_handle(const hq_task *task)
+{
+    return task->handle;
+}
+
+void task_cancel(hq_task *task)
+{
+    atomic_store(&task->cancelled, 1);
+}
+
+bool task_is_cancelled(const hq_task *task)
+{
+    return atomic_load(&task->cancelled) != 0;
+}
+
+static void compile(hq_task *task)
+{
+    hq_complaint complaint;
+    hq_failure *failure = &task->failure;
+    /* The broker has checked this text against this schema: what fails here is another version of hq. */
+    failure->error = program_parse(task->text, strlen(task->text), task->schema, &task->program, &complaint);
+    if (failure->error) {
+        hq_fail(&failure->reason, failure->error, "the worker does not understand what its broker did: %s",
+                complaint.message);
+        failure->line = (uint32_t)complaint.line;
+        return;
+    }
+    failure->error = code_compile(task->program, &task->code, &failure->reason);
+}
+
+/* The first executor that comes compiles, the others wait for it. */
+static bool make_ready(hq_task *task, hq_failure *failure)
+{
+    pthread_mutex_lock(&task->lock);
+    if (!task->was_compiled) {
+        compile(task);
+        task->was_compiled = true;
+    }
+    pthread_mutex_unlock(&task->lock);
+    if (task->failure.error)
+        *failure = task->failure;
+    return !task->failure.error;
+}
+
+/* ---- columns ---- */
+
+typedef struct loader {
+    hq_files *files;
+    const hq_file_entry *file;
+    hq_open_tree *open; /* once a column is not in the cache */
+    uint64_t bytes;
+} loader;
+
+static hq_error load_column(void *context, const hq_cache_key *key, hq_column **column_r, hq_reason *reason)
+{
+    loader *l = context;
+    hq_error error = l->open ? HQ_OK
+                             : files_get(l->files, l->file->path, l->file->tree, &l->file->identity, &l->open, reason);
+    if (!error)
+        error = tree_read(files_tree(l->open), key->column, key->first, key->last, MAX_COLUMN_BYTES, column_r, reason);
+    if (!error)
+        l->bytes += (*column_r)->bytes;
+    return error;
+}
+
+static hq_error get_columns(hq_task *task, const hq_order *order, hq_cache *cache, loader *l, hq_cache_entry **entries,
+                            const hq_column **columns, hq_outcome *outcome)
+{
+    size_t count = program_column_count(task->program);
+    for (size_t i = 0; i < count; i++) {
+        hq_cache_key key = {.file = l->file->identity,
+                            .column = program_column(task->program, i)->name,
+                            .first = order->first,
+                            .last = order->last};
+        bool was_hit;
+        hq_error error = cache_get(cache, &key, load_column, l, &entries[i], &was_hit, &outcome->failure.reason);
+        if (error)
+            return error;
+        columns[i] = cache_entry_column(entries[i]);
+        if (was_hit)
+            outcome->cached_bytes += columns[i]->bytes;
+    }
+    return HQ_OK;
+}
+
+/* ---- the loop ---- */
+
+static void name_fault(hq_task *task, const hq_order *order, const hq_file_entry *file, const hq_run *run,
+                       hq_failure *failure)
+{
+    if (failure->error == HQ_EQUERY) {
+        failure->entry = order->first + run->fault_entry;
+        failure->line = (uint32_t)run->fault_line;
+        hq_fail_within(&failure->reason, HQ_EQUERY, "%s:%d: at entry %llu of %s", task->name, run->fault_line,
+                       (unsigned long long)failure->entry, file->path);
+    } else if (failure->error == HQ_ETIMEOUT) {
+        hq_fail(&failure->reason, HQ_ETIMEOUT,
+                "%s: entries %llu to %llu of %s took longer than the %.3g s a subtask may take", task->name,
+                (unsigned long long)order->first, (unsigned long long)order->last, file->path,
+                (double)task->limit_ms / 1e3);
+    } else {
+        hq_fail_within(&failure->reason, failure->error, "%s", file->path);
+    }
+}
+
+static void run_loop(hq_task *task, const hq_order *order, const hq_file_entry *file, const hq_column **columns,
+                     hq_bench *bench, hq_outcome *outcome)
+{
+    hq_run run = {.columns = columns,
+                  .entries = order->last - order->first,
+                  .cancel = &task->cancelled,
+                  .deadline_ms = task->limit_ms ? hq_now_ms() + task->limit_ms : 0};
+    outcome->failure.error = code_run(task->code, &run, bench->hists, &outcome->failure.reason);
+    if (outcome->failure.error) {
+        name_fault(task, order, file, &run, &outcome->failure);
+    } else {
+        outcome->entries = run.entries;
+        histset_encode(bench->hists, &outcome->contents);
+    }
+    histset_reset(bench->hists);
+}
+
+static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench *bench,
+                         hq_outcome *outcome)
+{
+    size_t count = program_column_count(task->program);
+    const hq_file_entry *file = &task->files[order->file];
+    loader l = {.files = files, .file = file};
+    hq_cache_entry **entries = hq_calloc(count, sizeof *entries);
+    const hq_column **columns = hq_calloc(count, sizeof *columns);
+    outcome->failure.error = get_columns(task, order, cache, &l, entries, columns, outcome);
+    outcome->read_bytes = l.bytes;
+    if (!outcome->failure.error)
+        run_loop(task, order, file, columns, bench, outcome);
+    for (size_t i = 0; i < count; i++)
+        if (entries[i])
+            cache_release(cache, &entries[i]);
+    if (l.open)
+        files_release(files, &l.open);
+    free(entries);
+    free(columns);
+}
+
+void task_execute(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench **bench_p,
+                  hq_outcome *outcome)
+{
+    *outcome = (hq_outcome){0};
+    hq_failure *failure = &outcome->failure;
+    if (task_is_cancelled(task)) {
+        failure->error = HQ_ECANCELLED;
+        return;
+    }
+    if (order->file >= task->file_count) {
+        failure->error = hq_fail(&failure->reason, HQ_EPROTOCOL, "an order for file %u of %zu", order->file,
+                                 task->file_count);
+        return;
+    }
+    if (order->first == order->last)
+        return; /* nothing to read, nothing to compute, all bins empty */
+    if (!make_ready(task, failure))
+        return;
+    if (!*bench_p) {
+        *bench_p = hq_calloc(1, sizeof **bench_p);
+        (*bench_p)->hists = program_new_hists(task->program);
+    }
+    execute_with(task, order, cache, files, *bench_p, outcome);
+}
+
+void bench_free(hq_bench **bench_p)
+{
+    if (!*bench_p)
+        return;
+    histset_free(&(*bench_p)->hists);
+    free(*bench_p);
+    *bench_p = NULL;
+}
