@@ -1,0 +1,482 @@
+#include "data/basket.h"
+
+#include <inttypes.h>
+
+#include "base/memory.h"
+#include "data/decompress.h"
+
+enum {
+    RUN_GAP = 64 << 10,   /* baskets of one branch so near to each other are fetched with one read */
+    RUN_BYTES = 16 << 20, /* unless that makes it longer than this */
+    VECTOR_COUNT_AT = 6,  /* in the header of a vector's entry */
+};
+
+/* One call of basket_read_column. */
+typedef struct hq_reader {
+    const hq_basket_place *place;
+    const hq_plan *plan;
+    size_t left; /* of the limit on memory */
+    hq_inflater *inflater;
+    uint8_t *raw; /* a run of baskets as it lies in the file */
+    size_t raw_size;
+    uint8_t *scratch; /* one basket, decompressed */
+    size_t scratch_size;
+    hq_reason *reason;
+} hq_reader;
+
+/* A basket in memory. */
+typedef struct hq_loaded {
+    const hq_basket *basket;
+    uint8_t *owned; /* what data points into, if it is to be released */
+    const uint8_t *data;
+    const uint8_t *offsets; /* 32 bits for each entry, or NULL */
+    uint32_t border;        /* bytes of data */
+    uint32_t origin;        /* what the first byte's offset is */
+    uint32_t from;          /* where the first entry that is wanted begins */
+} hq_loaded;
+
+static hq_error damaged(const hq_reader *reader, const hq_basket *basket, const char *what)
+{
+    return hq_fail(reader->reason, HQ_EFORMAT,
+                   "%s: tree %s: branch %s: basket at offset %" PRIu64 " (entries %" PRIu64 " to %" PRIu64 "): %s",
+                   reader->place->file->source.name, reader->place->tree, reader->plan->name, basket->seek,
+                   basket->first, basket->last, what);
+}
+
+static hq_error too_large(const hq_reader *reader, uint64_t bytes)
+{
+    return hq_fail(reader->reason, HQ_ELIMIT,
+                   "%s: tree %s: branch %s: reading it takes %" PRIu64
+                   " bytes more, but only %zu are left of the limit",
+                   reader->place->file->source.name, reader->place->tree, reader->plan->name, bytes, reader->left);
+}
+
+/* A buffer that is kept and only grows, counted against the limit once. */
+static hq_error reserve(hq_reader *reader, uint8_t **buffer_p, size_t *size_p, size_t wanted)
+{
+    if (*buffer_p && wanted <= *size_p)
+        return HQ_OK;
+    free(*buffer_p);
+    *buffer_p = NULL;
+    reader->left += *size_p;
+    *size_p = 0;
+    *buffer_p = hq_try_alloc(wanted, reader->left);
+    if (!*buffer_p)
+        return too_large(reader, wanted);
+    reader->left -= wanted;
+    *size_p = wanted;
+    return HQ_OK;
+}
+
+/* The key and the header before a basket's data. */
+static hq_error read_basket_header(const hq_reader *reader, hq_bytes *bytes, const hq_basket *basket, hq_key *key_r,
+                                   uint32_t *last_r)
+{
+    key_read_front(bytes, key_r);
+    for (int i = 0; i < 3; i++) {
+        size_t length;
+        bytes_text(bytes, &length); /* class name, name, title */
+    }
+    bytes_u16(bytes); /* class version */
+    bytes_u32(bytes); /* room in memory */
+    if (bytes_i32(bytes) < 0)
+        bytes_u8(bytes); /* IO features follow a room for offsets that is written negative */
+    uint32_t entries = bytes_u32(bytes);
+    *last_r = bytes_u32(bytes);
+    bytes_u8(bytes); /* flag: what follows in a basket that is embedded */
+    if (bytes->wrong || bytes->at > key_r->header_size)
+        return damaged(reader, basket, "its header is damaged");
+    if (key_r->record_size > bytes->size || key_r->header_size > key_r->record_size)
+        return damaged(reader, basket, "its key says that it is longer than the branch does");
+    if (entries != basket->last - basket->first)
+        return damaged(reader, basket, "its header has another number of entries than the branch");
+    if (*last_r < key_r->header_size || *last_r - key_r->header_size > key_r->object_size)
+        return damaged(reader, basket, "its data end behind its end");
+    return HQ_OK;
+}
+
+/* The basket's bytes, decompressed; into memory of its own if it is to be kept, else where the next one will lie too.
+ */
+static hq_error unpack(hq_reader *reader, const uint8_t *record, size_t size, const hq_key *key, bool is_kept,
+                       hq_loaded *loaded)
+{
+    hq_reason why = {""};
+    size_t true_size = key->object_size, own_size = 0;
+    uint64_t declared = size;
+    hq_error error = size == true_size ? HQ_OK : inflater_measure(record, size, &declared, &why);
+    if (!error && declared != true_size)
+        error = hq_fail(&why, HQ_EFORMAT, "its blocks hold %" PRIu64 " bytes, its key says %zu", declared, true_size);
+    if (error) {
+        damaged(reader, loaded->basket, why.text);
+        return error;
+    }
+    if (size == true_size && !is_kept) {
+        loaded->data = record;
+        return HQ_OK;
+    }
+    uint8_t *into;
+    error = is_kept ? reserve(reader, &loaded->owned, &own_size, true_size)
+                    : reserve(reader, &reader->scratch, &reader->scratch_size, true_size);
+    if (error)
+        return error;
+    into = is_kept ? loaded->owned : reader->scratch;
+    if (size == true_size) {
+        memcpy(into, record, size);
+    } else {
+        error = inflater_run(reader->inflater, record, size, into, true_size, &why);
+        if (error)
+            damaged(reader, loaded->basket, why.text);
+    }
+    loaded->data = into;
+    return error;
+}
+
+static hq_error load_from_record(hq_reader *reader, const uint8_t *record, bool is_kept, hq_loaded *loaded)
+{
+    const hq_basket *basket = loaded->basket;
+    hq_bytes bytes = bytes_over(record, basket->size);
+    hq_key key;
+    uint32_t last;
+    hq_error error = read_basket_header(reader, &bytes, basket, &key, &last);
+    if (error)
+        return error;
+    error = unpack(reader, record + key.header_size, key.record_size - key.header_size, &key, is_kept, loaded);
+    if (error)
+        return error;
+    uint64_t entries = basket->last - basket->first;
+    loaded->border = last - key.header_size;
+    loaded->origin = key.header_size;
+    if (loaded->border < key.object_size) {
+        /* Their number comes first; it counts one more than there are entries. */
+        if ((key.object_size - loaded->border) / 4 < entries + 1 || load_u32(loaded->data + loaded->border) < entries)
+            return damaged(reader, basket, "it has fewer offsets than entries");
+        loaded->offsets = loaded->data + loaded->border + 4;
+    }
+    return HQ_OK;
+}
+
+/* How many baskets from the first on are fetched with one read, and the bytes that spans. */
+static size_t plan_run(const hq_basket *baskets, size_t count, size_t *size_r)
+{
+    uint64_t end = baskets[0].seek + baskets[0].size;
+    size_t length = 1;
+    for (; length < count; length++) {
+        const hq_basket *next = &baskets[length];
+        if (next->embedded || next->seek < end || next->seek - end > RUN_GAP ||
+            next->seek + next->size - baskets[0].seek > RUN_BYTES)
+            break;
+        end = next->seek + next->size;
+    }
+    *size_r = (size_t)(end - baskets[0].seek);
+    return length;
+}
+
+typedef hq_error use_basket(hq_reader *reader, hq_loaded *loaded, void *context);
+
+/* Gives the baskets to use, one after the other. What is kept is use's to release, also if use fails. */
+static hq_error each_basket(hq_reader *reader, const hq_basket *baskets, size_t count, bool is_kept, use_basket *use,
+                            void *context)
+{
+    hq_error error = HQ_OK;
+    size_t run = 0;
+    uint64_t run_seek = 0;
+    for (size_t i = 0; i < count && !error; i++, run -= run > 0) {
+        const hq_basket *basket = &baskets[i];
+        hq_loaded loaded = {.basket = basket};
+        if (basket->embedded) {
+            loaded.data = basket->embedded;
+            loaded.border = basket->border;
+            loaded.offsets = basket->offsets;
+            loaded.origin = basket->origin;
+            error = use(reader, &loaded, context);
+            continue;
+        }
+        if (run == 0) {
+            size_t size;
+            if (basket->seek > reader->place->file->source.size)
+                return damaged(reader, basket, "it lies behind the end of the file");
+            run = plan_run(basket, count - i, &size);
+            run_seek = basket->seek;
+            error = reserve(reader, &reader->raw, &reader->raw_size, size);
+            if (!error)
+                error = source_read(&reader->place->file->source, run_seek, size, reader->raw, reader->reason);
+            if (error) {
+                hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name);
+                break;
+            }
+        }
+        error = load_from_record(reader, reader->raw + (basket->seek - run_seek), is_kept, &loaded);
+        if (error)
+            free(loaded.owned);
+        else
+            error = use(reader, &loaded, context);
+    }
+    return error;
+}
+
+/* The part of a column that lies in one basket. */
+typedef struct hq_part {
+    uint64_t first, last;
+} hq_part;
+
+static hq_part part_of(const hq_basket *basket, uint64_t first, uint64_t last)
+{
+    return (hq_part){basket->first > first ? basket->first : first, basket->last < last ? basket->last : last};
+}
+
+/* Flat and fixed columns. */
+
+typedef struct flat_target {
+    hq_column *column;
+    uint64_t first, last;
+} flat_target;
+
+static hq_error use_flat(hq_reader *reader, hq_loaded *loaded, void *context)
+{
+    const flat_target *target = context;
+    const hq_plan *plan = reader->plan;
+    const hq_basket *basket = loaded->basket;
+    size_t value_size = hq_type_size(plan->type);
+    if ((basket->last - basket->first) != loaded->border / plan->record_size || loaded->border % plan->record_size != 0)
+        return damaged(reader, basket, "its size does not fit its number of entries");
+    hq_part part = part_of(basket, target->first, target->last);
+    const uint8_t *from = loaded->data + (part.first - basket->first) * plan->record_size + plan->record_at;
+    uint8_t *to = (uint8_t *)target->column->values + (part.first - target->first) * plan->length * value_size;
+    uint64_t entries = part.last - part.first;
+    if (plan->record_size == plan->length * value_size) {
+        values_from_big_endian(plan->type, to, from, entries * plan->length);
+        return HQ_OK;
+    }
+    for (uint64_t i = 0; i < entries; i++)
+        values_from_big_endian(plan->type, to + i * plan->length * value_size, from + i * plan->record_size,
+                               plan->length);
+    return HQ_OK;
+}
+
+static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first, uint64_t last,
+                          hq_column **column_r)
+{
+    const hq_plan *plan = reader->plan;
+    uint64_t entries = last - first, values;
+    bool is_jagged = plan->shape != SHAPE_FLAT;
+    if (__builtin_mul_overflow(entries, plan->length, &values))
+        return too_large(reader, UINT64_MAX);
+    hq_column *column = column_new(plan->type, entries, values, is_jagged, reader->left);
+    if (!column)
+        return too_large(reader, values);
+    reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
+    for (uint64_t i = 0; is_jagged && i <= entries; i++)
+        column->offsets[i] = (uint32_t)(i * plan->length);
+    flat_target target = {column, first, last};
+    hq_error error = each_basket(reader, baskets, count, false, use_flat, &target);
+    if (error)
+        column_free(&column);
+    else
+        *column_r = column;
+    return error;
+}
+
+/* Counted columns and vectors. */
+
+typedef struct jagged_target {
+    const hq_plan *counter_plan;
+    const hq_basket *baskets;
+    size_t basket_count;
+    uint64_t first, last;
+    uint32_t *offsets;
+    hq_column *counts; /* read when the first basket without offsets comes */
+    uint64_t values;
+    hq_loaded *kept;
+    size_t kept_count;
+} jagged_target;
+
+static int64_t count_at(const hq_column *counts, uint64_t index)
+{
+    switch (counts->type) {
+    case HQ_BOOL:
+    case HQ_UINT8:
+        return ((const uint8_t *)counts->values)[index];
+    case HQ_INT8:
+        return ((const int8_t *)counts->values)[index];
+    case HQ_INT16:
+        return ((const int16_t *)counts->values)[index];
+    case HQ_UINT16:
+        return ((const uint16_t *)counts->values)[index];
+    case HQ_INT32:
+        return ((const int32_t *)counts->values)[index];
+    case HQ_UINT32:
+        return ((const uint32_t *)counts->values)[index];
+    case HQ_INT64:
+    case HQ_UINT64:
+        return ((const int64_t *)counts->values)[index];
+    default:
+        return -1;
+    }
+}
+
+/* The counter's values for all entries of the baskets, from the first of the first one on. */
+static hq_error read_counts(hq_reader *reader, const hq_basket *basket, jagged_target *target)
+{
+    if (target->counts)
+        return HQ_OK;
+    if (!target->counter_plan)
+        return hq_fail(reader->reason, HQ_EUNSUPPORTED,
+                       "%s: tree %s: branch %s: basket at offset %" PRIu64
+                       " has no offsets, and its counter is no column",
+                       reader->place->file->source.name, reader->place->tree, reader->plan->name, basket->seek);
+    hq_error error = basket_read_column(reader->place, target->counter_plan, NULL, target->baskets[0].first,
+                                        target->baskets[target->basket_count - 1].last, reader->left, &target->counts,
+                                        reader->reason);
+    if (!error)
+        reader->left -= target->counts->bytes < reader->left ? target->counts->bytes : reader->left;
+    return error;
+}
+
+/* Where the entry that begins at a place ends; UINT64_MAX if that cannot be told. */
+static uint64_t end_of_entry(const hq_reader *reader, const jagged_target *target, const hq_loaded *loaded,
+                             uint64_t index, uint64_t at)
+{
+    const hq_plan *plan = reader->plan;
+    uint64_t entries = loaded->basket->last - loaded->basket->first;
+    if (loaded->offsets)
+        return index + 1 == entries ? loaded->border
+                                    : (uint64_t)load_u32(loaded->offsets + 4 * (index + 1)) - loaded->origin;
+    int64_t count = -1;
+    if (plan->shape == SHAPE_COUNTED)
+        count = count_at(target->counts, loaded->basket->first + index - target->baskets[0].first);
+    else if (at + VECTOR_COUNT_AT + 4 <= loaded->border)
+        count = load_u32(loaded->data + at + VECTOR_COUNT_AT);
+    if (count < 0 || count > UINT32_MAX)
+        return UINT64_MAX;
+    return at + plan->header_size + (uint64_t)count * plan->length * hq_type_size(plan->type);
+}
+
+/* Finds where the basket's entries begin and how many values they have, and keeps the basket. */
+static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
+{
+    jagged_target *target = context;
+    const hq_plan *plan = reader->plan;
+    const hq_basket *basket = loaded->basket;
+    target->kept[target->kept_count++] = *loaded;
+    loaded = &target->kept[target->kept_count - 1];
+    if (!loaded->offsets && plan->shape == SHAPE_COUNTED) {
+        hq_error error = read_counts(reader, basket, target);
+        if (error)
+            return error;
+    }
+    uint32_t value_size = (uint32_t)hq_type_size(plan->type), item_size = value_size * plan->length;
+    uint64_t at = loaded->offsets ? (uint64_t)load_u32(loaded->offsets) - loaded->origin : 0;
+    hq_part part = part_of(basket, target->first, target->last);
+    loaded->from = loaded->border;
+    if (at > loaded->border)
+        return damaged(reader, basket, "its first offset leads out of it");
+    for (uint64_t entry = basket->first; entry < part.last; entry++) {
+        uint64_t end = end_of_entry(reader, target, loaded, entry - basket->first, at);
+        if (end > loaded->border || end < at + plan->header_size)
+            return damaged(reader, basket, "an entry leads out of it");
+        uint32_t bytes = (uint32_t)(end - at) - plan->header_size;
+        if (bytes % item_size != 0 ||
+            (plan->header_size && load_u32(loaded->data + at + VECTOR_COUNT_AT) != bytes / item_size))
+            return damaged(reader, basket, "an entry whose size does not fit its number of values");
+        if (entry == part.first)
+            loaded->from = (uint32_t)at;
+        if (entry >= part.first) {
+            target->values += bytes / value_size;
+            if (target->values > UINT32_MAX)
+                return too_large(reader, target->values * value_size);
+            target->offsets[entry - target->first + 1] = (uint32_t)target->values;
+        }
+        at = end;
+    }
+    return HQ_OK;
+}
+
+/* The values of one basket, now that there is a column for them. The entries lie without gaps, which use_jagged saw. */
+static void copy_values(const hq_plan *plan, const jagged_target *target, const hq_loaded *loaded, hq_column *column)
+{
+    size_t value_size = hq_type_size(plan->type);
+    hq_part part = part_of(loaded->basket, target->first, target->last);
+    const uint32_t *offsets = column->offsets + (part.first - target->first);
+    uint64_t entries = part.last - part.first;
+    const uint8_t *from = loaded->data + loaded->from;
+    uint8_t *to = column->values;
+    if (plan->header_size == 0) {
+        values_from_big_endian(plan->type, to + offsets[0] * value_size, from, offsets[entries] - offsets[0]);
+        return;
+    }
+    for (uint64_t i = 0; i < entries; i++) {
+        size_t count = offsets[i + 1] - offsets[i];
+        from += plan->header_size;
+        values_from_big_endian(plan->type, to + offsets[i] * value_size, from, count);
+        from += count * value_size;
+    }
+}
+
+static hq_error read_jagged(hq_reader *reader, const hq_plan *counter, const hq_basket *baskets, size_t count,
+                            uint64_t first, uint64_t last, hq_column **column_r)
+{
+    jagged_target target = {
+        .counter_plan = counter, .baskets = baskets, .basket_count = count, .first = first, .last = last};
+    hq_error error;
+    size_t offsets_size;
+    if (__builtin_mul_overflow(last - first + 1, sizeof *target.offsets, &offsets_size))
+        return too_large(reader, UINT64_MAX);
+    target.offsets = hq_try_alloc(offsets_size, reader->left);
+    if (!target.offsets)
+        return too_large(reader, offsets_size);
+    reader->left -= offsets_size;
+    target.offsets[0] = 0;
+    target.kept = hq_calloc(count, sizeof *target.kept);
+    error = each_basket(reader, baskets, count, true, use_jagged, &target);
+    if (error)
+        goto done;
+    hq_column *column = column_new(reader->plan->type, last - first, target.values, 1, reader->left);
+    if (!column) {
+        error = too_large(reader, target.values * hq_type_size(reader->plan->type));
+        goto done;
+    }
+    memcpy(column->offsets, target.offsets, offsets_size);
+    for (size_t i = 0; i < target.kept_count; i++)
+        copy_values(reader->plan, &target, &target.kept[i], column);
+    *column_r = column;
+done:
+    for (size_t i = 0; i < target.kept_count; i++)
+        free(target.kept[i].owned);
+    free(target.kept);
+    free(target.offsets);
+    column_free(&target.counts);
+    return error;
+}
+
+/* The first basket that ends behind an entry. */
+static size_t find_basket(const hq_branch *branch, uint64_t entry)
+{
+    size_t low = 0, high = branch->basket_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (branch->baskets[middle].last <= entry)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, const hq_plan *counter, uint64_t first,
+                            uint64_t last, size_t limit, hq_column **column_r, hq_reason *reason)
+{
+    const hq_branch *branch = plan->branch;
+    size_t begin = find_basket(branch, first), end = begin;
+    while (end < branch->basket_count && branch->baskets[end].first < last)
+        end++;
+    hq_reader reader = {.place = place, .plan = plan, .left = limit, .inflater = inflater_new(), .reason = reason};
+    hq_error error;
+    if (plan->shape == SHAPE_FLAT || plan->shape == SHAPE_FIXED)
+        error = read_flat(&reader, branch->baskets + begin, end - begin, first, last, column_r);
+    else
+        error = read_jagged(&reader, counter, branch->baskets + begin, end - begin, first, last, column_r);
+    inflater_free(&reader.inflater);
+    free(reader.raw);
+    free(reader.scratch);
+    return error;
+}

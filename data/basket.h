@@ -1,0 +1,22 @@
+/* data/basket.h - inside the room: from baskets to a column.
+ */
+#ifndef HQ_DATA_BASKET_H
+#define HQ_DATA_BASKET_H
+
+#include "data/columns.h"
+
+/* Which tree of which file, for messages. */
+typedef struct hq_basket_place {
+    const hq_file *file;
+    const char *tree;
+} hq_basket_place;
+
+/* Entries first up to last of one column; counter is the plan of its counter, if that is a readable flat column. The
+ * contract is tree_read's. */
+hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, const hq_plan *counter, uint64_t first,
+                            uint64_t last, size_t limit, hq_column **column_r, hq_reason *reason);
+
+/* count big-endian values of a type to the machine's order; of HQ_BOOL, any byte but 0 is 1. */
+void values_from_big_endian(hq_type type, void *to, const uint8_t *from, size_t count);
+
+#endif

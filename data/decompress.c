@@ -1,0 +1,172 @@
+#include "data/decompress.h"
+
+#include <inttypes.h>
+#include <libdeflate.h>
+#include <lz4.h>
+#include <lzma.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/memory.h"
+#include "data/bytes.h"
+#include "data/xxhash.h"
+
+enum {
+    BLOCK_HEADER = 9,
+    LZ4_CHECKSUM = 8,
+    LZMA_MEMORY = 128 << 20, /* what xz -9 needs, doubled */
+};
+
+typedef enum block_kind { ZLIB, LZMA, LZ4, ZSTD, BLOCK_KINDS } block_kind;
+
+typedef struct block {
+    block_kind kind;
+    const uint8_t *data;
+    size_t size, true_size;
+} block;
+
+struct hq_inflater {
+    struct libdeflate_decompressor *zlib;
+    ZSTD_DCtx *zstd;
+};
+
+hq_inflater *inflater_new(void)
+{
+    return hq_calloc(1, sizeof(hq_inflater));
+}
+
+void inflater_free(hq_inflater **inflater_p)
+{
+    hq_inflater *inflater = *inflater_p;
+    if (!inflater)
+        return;
+    if (inflater->zlib)
+        libdeflate_free_decompressor(inflater->zlib);
+    ZSTD_freeDCtx(inflater->zstd);
+    free(inflater);
+    *inflater_p = NULL;
+}
+
+static size_t load_u24le(const uint8_t *from)
+{
+    return (size_t)from[0] | (size_t)from[1] << 8 | (size_t)from[2] << 16;
+}
+
+static hq_error next_block(const uint8_t *record, size_t size, size_t *at_p, block *block_r, hq_reason *reason)
+{
+    static const struct {
+        char name[3];
+        uint32_t most; /* how many true bytes one compressed byte can stand for; 0 if there is no such bound */
+    } kinds[BLOCK_KINDS] = {[ZLIB] = {"ZL", 1032}, [LZMA] = {"XZ", 0}, [LZ4] = {"L4", 255}, [ZSTD] = {"ZS", 0}};
+    size_t at = *at_p;
+    if (size - at < BLOCK_HEADER)
+        return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block's header is cut off", at);
+    const uint8_t *header = record + at;
+    block_kind kind = ZLIB;
+    while (kind < BLOCK_KINDS && memcmp(header, kinds[kind].name, 2) != 0)
+        kind++;
+    if (memcmp(header, "CS", 2) == 0)
+        return hq_fail(
+            reason, HQ_EUNSUPPORTED,
+            "compressed by the method \"CS\" of ROOT before 2002, which hq cannot undo; rewrite the file with hadd");
+    if (kind == BLOCK_KINDS)
+        return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block of no known kind (%02x %02x)",
+                       at, header[0], header[1]);
+    *block_r = (block){kind, header + BLOCK_HEADER, load_u24le(header + 3), load_u24le(header + 6)};
+    at += BLOCK_HEADER;
+    if (block_r->size > size - at || (kind == LZ4 && block_r->size < LZ4_CHECKSUM))
+        return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block of %zu bytes where %zu are left",
+                       at, block_r->size, size - at);
+    if (kinds[kind].most && block_r->true_size > (uint64_t)block_r->size * kinds[kind].most)
+        return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: %zu bytes cannot hold %zu", at,
+                       block_r->size, block_r->true_size);
+    *at_p = at + block_r->size;
+    return HQ_OK;
+}
+
+hq_error inflater_measure(const uint8_t *record, size_t size, uint64_t *true_size_r, hq_reason *reason)
+{
+    uint64_t sum = 0;
+    for (size_t at = 0; at < size;) {
+        block next = {0};
+        hq_error error = next_block(record, size, &at, &next, reason);
+        if (error)
+            return error;
+        sum += next.true_size;
+    }
+    *true_size_r = sum;
+    return HQ_OK;
+}
+
+static bool inflate_zlib(hq_inflater *inflater, const block *in, uint8_t *out)
+{
+    if (!inflater->zlib)
+        inflater->zlib = libdeflate_alloc_decompressor();
+    return inflater->zlib && libdeflate_zlib_decompress(inflater->zlib, in->data, in->size, out, in->true_size, NULL) ==
+                                 LIBDEFLATE_SUCCESS;
+}
+
+static bool inflate_lzma(const block *in, uint8_t *out)
+{
+    uint64_t memory = LZMA_MEMORY;
+    size_t in_at = 0, out_at = 0;
+    lzma_ret ret = lzma_stream_buffer_decode(&memory, 0, NULL, in->data, &in_at, in->size, out, &out_at, in->true_size);
+    return ret == LZMA_OK && out_at == in->true_size;
+}
+
+static bool inflate_lz4(const block *in, uint8_t *out)
+{
+    size_t size = in->size - LZ4_CHECKSUM;
+    const uint8_t *data = in->data + LZ4_CHECKSUM;
+    return load_u64(in->data) == xxhash64(data, size) &&
+           LZ4_decompress_safe((const char *)data, (char *)out, (int)size, (int)in->true_size) == (int)in->true_size;
+}
+
+static bool inflate_zstd(hq_inflater *inflater, const block *in, uint8_t *out)
+{
+    if (!inflater->zstd)
+        inflater->zstd = ZSTD_createDCtx();
+    return inflater->zstd &&
+           ZSTD_decompressDCtx(inflater->zstd, out, in->true_size, in->data, in->size) == in->true_size;
+}
+
+static bool inflate(hq_inflater *inflater, const block *in, uint8_t *out)
+{
+    switch (in->kind) {
+    case ZLIB:
+        return inflate_zlib(inflater, in, out);
+    case LZMA:
+        return inflate_lzma(in, out);
+    case LZ4:
+        return inflate_lz4(in, out);
+    case ZSTD:
+        return inflate_zstd(inflater, in, out);
+    default:
+        return false;
+    }
+}
+
+hq_error inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
+                      hq_reason *reason)
+{
+    static const char *const names[BLOCK_KINDS] = {"zlib", "LZMA", "LZ4", "Zstandard"};
+    size_t filled = 0;
+    for (size_t at = 0; at < size;) {
+        size_t start = at;
+        block next = {0};
+        hq_error error = next_block(record, size, &at, &next, reason);
+        if (error)
+            return error;
+        if (next.true_size > out_size - filled)
+            return hq_fail(reason, HQ_EFORMAT,
+                           "byte %zu of the compressed record: more than the %zu bytes that it should hold", start,
+                           out_size);
+        if (!inflate(inflater, &next, out + filled))
+            return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: its %s data are damaged", start,
+                           names[next.kind]);
+        filled += next.true_size;
+    }
+    if (filled != out_size)
+        return hq_fail(reason, HQ_EFORMAT, "the compressed record holds %zu bytes, not %zu", filled, out_size);
+    return HQ_OK;
+}

@@ -1,0 +1,30 @@
+/* data/decompress.h - the compressed records of ROOT files.
+ *
+ * A record is a row of blocks of at most 16 MiB - 1 bytes each. A block has a header of nine bytes, its kind ("ZL"
+ * zlib, "XZ" LZMA, "L4" LZ4, "ZS" Zstandard), a method, and its compressed and its true size in three little-endian
+ * bytes each; in an LZ4 block an XXH64 of the compressed bytes, big-endian, stands before them and counts as
+ * compressed.
+ */
+#ifndef HQ_DATA_DECOMPRESS_H
+#define HQ_DATA_DECOMPRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* The working memory of the decompressors, made when first needed. One thread at a time. */
+typedef struct hq_inflater hq_inflater;
+
+hq_inflater *inflater_new(void);
+void inflater_free(hq_inflater **inflater_p);
+
+/* The true size of a record as its block headers tell it; HQ_EFORMAT, HQ_EUNSUPPORTED. It needs no memory, so that a
+ * size that no block confirms is found before any is taken. */
+hq_error inflater_measure(const uint8_t *record, size_t size, uint64_t *true_size_r, hq_reason *reason);
+
+/* Fills out, which is exactly the record's true size. */
+hq_error inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
+                      hq_reason *reason);
+
+#endif
