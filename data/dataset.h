@@ -1,7 +1,11 @@
 /* data/dataset.h - a dataset: an ordered list of files with one tree in each, and the partitions it is cut into.
  *
- * A specification is a list of texts, each a path or a glob with an optional ":Tree" ("/data/z*.root:events"), or
- * "empty:N", a dataset of N partitions without entries and without columns, which measures a cluster's own cost.
+ * A specification is a list of texts, each a path or a glob (* ? [set], not ~) with an optional ":Tree"
+ * ("/data/z*.root:events"), or, alone, "empty:N", a dataset of N partitions without entries and without columns, which
+ * measures a cluster's own cost.
+ *
+ * The text as a whole is tried as a path and as a glob before what follows its last ':' is taken for a tree. A glob's
+ * files come in the order of their bytes, so that it names the same dataset everywhere.
  */
 #ifndef HQ_DATA_DATASET_H
 #define HQ_DATA_DATASET_H
@@ -25,7 +29,7 @@ typedef struct hq_partition {
 } hq_partition;
 
 typedef struct hq_dataset {
-    hq_dataset_file *files;
+    hq_dataset_file *files; /* those that have entries */
     size_t file_count;
     hq_partition *partitions; /* in the order of files and entries */
     size_t partition_count;
@@ -34,22 +38,27 @@ typedef struct hq_dataset {
                           type are dropped */
 } hq_dataset;
 
-/* Opens every file once and cuts it at borders into partitions of about target_entries (a partition is never smaller
- * than the stretch between two borders). HQ_ENOTFOUND: a path or a glob that matches nothing; HQ_EFORMAT,
- * HQ_EUNSUPPORTED …: naming the file; HQ_EINVAL: no entries in the whole dataset, saying so. An empty file among others
- * adds nothing. */
+/* Opens every file once and cuts it at borders into partitions of about target_entries, as even as the borders allow (a
+ * partition is never smaller than the stretch between two borders; with a target of 0 each stretch is one).
+ * HQ_ENOTFOUND: a path or a glob that matches nothing; HQ_EFORMAT, HQ_EUNSUPPORTED …: naming the file; HQ_EINVAL: no
+ * entries in the whole dataset, saying so, or the same tree of the same file twice (by the file's identity, whatever
+ * its path), since its events would count twice; HQ_ELIMIT: more than 10 million partitions. An empty file among others
+ * adds nothing.
+ *
+ * "empty:N" has one pseudo file; partition i of it is the empty range from i to i, so that each has its own identity.
+ */
 hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
                       hq_reason *reason);
 void dataset_free(hq_dataset **dataset_p);
 
-/* The identity of one partition: of its file and of its entry range. */
+/* The identity of one partition, partition_identity of its file, tree and entry range. */
 hq_hash dataset_partition_identity(const hq_dataset *dataset, size_t index);
 /* The identity of the whole: equal if and only if the same partitions of the same files come in the same order. */
 hq_hash dataset_identity(const hq_dataset *dataset);
 
-/* Named datasets, from a file as conf/datasets.conf shows: "[name]" and "files = spec spec …". On HQ_OK *specs_r is an
- * array of *count_r texts; free with dataset_specs_free. HQ_ENOTFOUND if the file has no such name (the text lists
- * those it has). */
+/* Named datasets, from a file as conf/datasets.conf shows: "[name]" and "files = spec spec …". A relative path in it is
+ * relative to the folder of the file. On HQ_OK *specs_r is an array of *count_r texts; free with dataset_specs_free.
+ * HQ_ENOTFOUND if the file has no such name (the text lists those it has), HQ_EINVAL for a file that is wrong. */
 hq_error dataset_lookup(const char *config_path, const char *name, char ***specs_r, size_t *count_r, hq_reason *reason);
 void dataset_specs_free(char ***specs_p, size_t count);
 

@@ -1,0 +1,334 @@
+#include "data/dataset.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/partition.h"
+#include "data/specs.h"
+#include "data/tree.h"
+
+enum { MAX_THREADS = 8, FILES_PER_THREAD = 4 };
+
+/* One file as planning finds it. */
+typedef struct planned_file {
+    hq_dataset_file file; /* entries 0: it is left out */
+    hq_partition *partitions;
+    size_t partition_count;
+} planned_file;
+
+/* What the planning threads share. Each takes the next file, so a file that fails was taken after all before it: the
+ * first of those that failed is the same one every time. */
+typedef struct file_planning {
+    const hq_wanted *wanted;
+    uint64_t target_entries;
+    planned_file *files;     /* one for each wanted; written by the thread that took it */
+    hq_schema *schema;       /* of the first file with entries; set before there are threads */
+    atomic_bool *is_dropped; /* for each of its fields */
+    atomic_size_t next;
+    atomic_bool has_failed;
+    pthread_mutex_t lock; /* guards what follows */
+    size_t failed_file;
+    hq_error error;
+    hq_reason reason;
+} file_planning;
+
+static bool fields_agree(const hq_field *one, const hq_field *other)
+{
+    bool has_collection = one->collection != NULL;
+    return one->type == other->type && one->is_jagged == other->is_jagged &&
+           has_collection == (other->collection != NULL) &&
+           (!has_collection ||
+            (strcmp(one->collection, other->collection) == 0 && strcmp(one->member, other->member) == 0));
+}
+
+/* Marks the fields that the file lacks or has otherwise. Files of one dataset mostly have the same fields in the same
+ * order, so the search begins where the field would then be. */
+static void compare_schema(file_planning *planning, const hq_schema *schema)
+{
+    for (size_t i = 0; i < planning->schema->count; i++) {
+        const hq_field *mine = &planning->schema->fields[i];
+        const hq_field *theirs = i < schema->count ? &schema->fields[i] : NULL;
+        if (!theirs || strcmp(mine->name, theirs->name) != 0)
+            theirs = schema_find(schema, mine->name);
+        if (!theirs || !fields_agree(mine, theirs))
+            atomic_store_explicit(&planning->is_dropped[i], true, memory_order_relaxed);
+    }
+}
+
+/* The border at which a part that begins at the border given ends best: the one nearest to the ideal entry. */
+static size_t nearest_border(const uint64_t *borders, size_t count, size_t begin, double ideal)
+{
+    size_t end = begin + 1;
+    while (end + 1 < count && (double)borders[end + 1] - ideal <= ideal - (double)borders[end])
+        end++;
+    return end;
+}
+
+/* Cuts one file into parts of equal size, as near as the borders come to it. */
+static void cut(planned_file *file, const uint64_t *borders, size_t border_count, uint64_t target_entries)
+{
+    size_t stretches = border_count - 1;
+    uint64_t entries = file->file.entries, parts = stretches;
+    if (target_entries)
+        parts = (entries + target_entries / 2) / target_entries;
+    parts = parts < 1 ? 1 : parts > stretches ? stretches : parts;
+    file->partitions = hq_calloc(parts, sizeof *file->partitions);
+    size_t begin = 0;
+    for (uint64_t part = 1; part <= parts && begin < stretches; part++) {
+        size_t end = begin + 1;
+        if (part == parts)
+            end = stretches;
+        else if (target_entries)
+            end = nearest_border(borders, border_count, begin, (double)entries / (double)parts * (double)part);
+        file->partitions[file->partition_count++] = (hq_partition){.first = borders[begin], .last = borders[end]};
+        begin = end;
+    }
+}
+
+/* Opens the file with its tree, takes what is to be known about it, and closes both. */
+static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reason)
+{
+    const hq_wanted_file *wanted = &planning->wanted->files[index];
+    planned_file *planned = &planning->files[index];
+    hq_file *file = NULL;
+    hq_tree *tree = NULL;
+    hq_error error = rootfile_open(wanted->path, &file, reason);
+    if (!error)
+        error = tree_open(file, wanted->tree, &tree, reason);
+    if (!error) {
+        planned->file = (hq_dataset_file){.path = hq_strdup(wanted->path),
+                                          .tree = hq_strdup(tree_path(tree)),
+                                          .identity = rootfile_identity(file),
+                                          .entries = tree_entries(tree)};
+        if (planned->file.entries) {
+            uint64_t *borders;
+            size_t border_count;
+            tree_borders(tree, &borders, &border_count);
+            cut(planned, borders, border_count, planning->target_entries);
+            free(borders);
+            if (planning->schema)
+                compare_schema(planning, tree_schema(tree));
+            else
+                planning->schema = schema_copy(tree_schema(tree));
+        }
+    } else if (reason && !strstr(reason->text, wanted->path)) {
+        hq_fail_within(reason, error, "%s", wanted->path);
+    }
+    tree_close(&tree);
+    rootfile_close(&file);
+    return error;
+}
+
+static void *plan_files(void *context)
+{
+    file_planning *planning = context;
+    hq_reason reason;
+    size_t index;
+    while (!atomic_load(&planning->has_failed) &&
+           (index = atomic_fetch_add(&planning->next, 1)) < planning->wanted->count) {
+        hq_error error = plan_file(planning, index, &reason);
+        if (!error)
+            continue;
+        pthread_mutex_lock(&planning->lock);
+        if (!planning->error || index < planning->failed_file) {
+            planning->error = error;
+            planning->failed_file = index;
+            planning->reason = reason;
+        }
+        pthread_mutex_unlock(&planning->lock);
+        atomic_store(&planning->has_failed, true);
+    }
+    return NULL;
+}
+
+/* Opens all files: one after the other up to the first that has entries, whose schema is the measure for the rest,
+ * then, since opening mostly waits for disks, several at a time. */
+static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
+{
+    size_t count = planning->wanted->count, first = 0;
+    for (; first < count && !planning->schema; first++) {
+        hq_error error = plan_file(planning, first, reason);
+        if (error)
+            return error;
+    }
+    if (!planning->schema)
+        return hq_fail(reason, HQ_EINVAL, "there are no entries in this dataset: %s%s", planning->wanted->files[0].path,
+                       count > 1 ? " and all other files are empty" : " is empty");
+    planning->is_dropped = hq_calloc(planning->schema->count + 1, sizeof *planning->is_dropped);
+    atomic_store(&planning->next, first);
+
+    pthread_t threads[MAX_THREADS];
+    size_t started = 0, useful = (count - first) / FILES_PER_THREAD;
+    while (started < MAX_THREADS && started < useful &&
+           pthread_create(&threads[started], NULL, plan_files, planning) == 0)
+        started++;
+    plan_files(planning);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (planning->error && reason)
+        *reason = planning->reason;
+    return planning->error;
+}
+
+static int compare_identity(const void *one_p, const void *other_p)
+{
+    const hq_dataset_file *one = *(const hq_dataset_file *const *)one_p;
+    const hq_dataset_file *other = *(const hq_dataset_file *const *)other_p;
+    int order = memcmp(&one->identity, &other->identity, sizeof one->identity);
+    return order ? order : strcmp(one->tree, other->tree);
+}
+
+static hq_error check_doubles(const hq_dataset *dataset, hq_reason *reason)
+{
+    const hq_dataset_file **sorted = hq_calloc(dataset->file_count, sizeof *sorted);
+    for (size_t i = 0; i < dataset->file_count; i++)
+        sorted[i] = &dataset->files[i];
+    qsort(sorted, dataset->file_count, sizeof *sorted, compare_identity);
+    hq_error error = HQ_OK;
+    for (size_t i = 1; i < dataset->file_count && !error; i++) {
+        const hq_dataset_file *one = sorted[i - 1], *other = sorted[i];
+        if (compare_identity(&one, &other) != 0)
+            continue;
+        if (strcmp(one->path, other->path) == 0)
+            error = hq_fail(reason, HQ_EINVAL, "%s is given twice; its events would count twice", one->path);
+        else
+            error = hq_fail(reason, HQ_EINVAL, "%s and %s are the same file; its events would count twice",
+                            one < other ? one->path : other->path, one < other ? other->path : one->path);
+    }
+    free(sorted);
+    return error;
+}
+
+/* Moves what planning found into the dataset. */
+static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *reason)
+{
+    size_t count = planning->wanted->count, partitions = 0;
+    for (size_t i = 0; i < count; i++)
+        partitions += planning->files[i].partition_count;
+    if (partitions > HQ_MAX_PARTITIONS)
+        return hq_fail(reason, HQ_ELIMIT, "this dataset would have %zu partitions, more than %d; ask for larger ones",
+                       partitions, HQ_MAX_PARTITIONS);
+    dataset->files = hq_calloc(count, sizeof *dataset->files);
+    dataset->partitions = hq_calloc(partitions, sizeof *dataset->partitions);
+    for (size_t i = 0; i < count; i++) {
+        planned_file *planned = &planning->files[i];
+        if (planned->file.entries == 0)
+            continue;
+        for (size_t j = 0; j < planned->partition_count; j++) {
+            hq_partition *partition = &dataset->partitions[dataset->partition_count++];
+            *partition = planned->partitions[j];
+            partition->file = (uint32_t)dataset->file_count;
+        }
+        dataset->entries += planned->file.entries;
+        dataset->files[dataset->file_count++] = planned->file;
+        planned->file = (hq_dataset_file){0};
+    }
+    dataset->schema = schema_new();
+    for (size_t i = 0; i < planning->schema->count; i++) {
+        const hq_field *field = &planning->schema->fields[i];
+        if (!atomic_load(&planning->is_dropped[i]))
+            schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->is_jagged);
+    }
+    return check_doubles(dataset, reason);
+}
+
+static hq_error plan_wanted(const hq_wanted *wanted, uint64_t target_entries, hq_dataset *dataset, hq_reason *reason)
+{
+    file_planning planning = {.wanted = wanted,
+                              .target_entries = target_entries,
+                              .files = hq_calloc(wanted->count, sizeof *planning.files),
+                              .lock = PTHREAD_MUTEX_INITIALIZER};
+    hq_error error = plan_all_files(&planning, reason);
+    if (!error)
+        error = gather(&planning, dataset, reason);
+    for (size_t i = 0; i < wanted->count; i++) {
+        free(planning.files[i].file.path);
+        free(planning.files[i].file.tree);
+        free(planning.files[i].partitions);
+    }
+    free(planning.files);
+    free(planning.is_dropped);
+    schema_free(&planning.schema);
+    pthread_mutex_destroy(&planning.lock);
+    return error;
+}
+
+static void plan_empty(hq_dataset *dataset, const char *spec, uint64_t count)
+{
+    static const char name[] = "hq's empty dataset";
+    dataset->files = hq_calloc(1, sizeof *dataset->files);
+    dataset->files[0] =
+        (hq_dataset_file){.path = hq_strdup(spec), .tree = hq_strdup(""), .identity = hash_of(name, sizeof name)};
+    dataset->file_count = 1;
+    dataset->partitions = hq_calloc(count, sizeof *dataset->partitions);
+    dataset->partition_count = count;
+    for (uint64_t i = 0; i < count; i++)
+        dataset->partitions[i] = (hq_partition){.first = i, .last = i};
+    dataset->schema = schema_new();
+}
+
+hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
+                      hq_reason *reason)
+{
+    hq_wanted wanted;
+    hq_dataset *dataset = hq_calloc(1, sizeof *dataset);
+    hq_error error = specs_expand(specs, spec_count, &wanted, reason);
+    if (!error && wanted.empty_partitions)
+        plan_empty(dataset, specs[0], wanted.empty_partitions);
+    else if (!error)
+        error = plan_wanted(&wanted, target_entries, dataset, reason);
+    wanted_clear(&wanted);
+    if (error) {
+        dataset_free(&dataset);
+        return error;
+    }
+    *dataset_r = dataset;
+    return HQ_OK;
+}
+
+void dataset_free(hq_dataset **dataset_p)
+{
+    hq_dataset *dataset = *dataset_p;
+    if (!dataset)
+        return;
+    for (size_t i = 0; i < dataset->file_count; i++) {
+        free(dataset->files[i].path);
+        free(dataset->files[i].tree);
+    }
+    free(dataset->files);
+    free(dataset->partitions);
+    schema_free(&dataset->schema);
+    free(dataset);
+    *dataset_p = NULL;
+}
+
+hq_hash dataset_partition_identity(const hq_dataset *dataset, size_t index)
+{
+    const hq_partition *partition = &dataset->partitions[index];
+    const hq_dataset_file *file = &dataset->files[partition->file];
+    return partition_identity(&file->identity, file->tree, partition->first, partition->last);
+}
+
+hq_hash dataset_identity(const hq_dataset *dataset)
+{
+    hq_hasher *hasher = hasher_new();
+    hasher_add_u64(hasher, dataset->file_count);
+    for (size_t i = 0; i < dataset->file_count; i++) {
+        hasher_add(hasher, dataset->files[i].identity.bytes, sizeof dataset->files[i].identity.bytes);
+        hasher_add_text(hasher, dataset->files[i].tree);
+    }
+    hq_buffer buffer = {0};
+    for (size_t i = 0; i < dataset->partition_count; i++) {
+        buffer_u32(&buffer, dataset->partitions[i].file);
+        buffer_u64(&buffer, dataset->partitions[i].first);
+        buffer_u64(&buffer, dataset->partitions[i].last);
+        if (buffer.size > 32768 || i + 1 == dataset->partition_count) { /* few large pieces are hashed faster */
+            hasher_add(hasher, buffer.bytes, buffer.size);
+            buffer.size = 0;
+        }
+    }
+    buffer_clear(&buffer);
+    return hasher_end(&hasher);
+}

@@ -1,0 +1,116 @@
+#include "data/specs.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static const char empty_prefix[] = "empty:";
+
+static void want(hq_wanted *wanted, const char *path, const char *tree)
+{
+    HQ_GROW(wanted->files, wanted->count, wanted->capacity);
+    wanted->files[wanted->count++] = (hq_wanted_file){hq_strdup(path), hq_strdup(tree)};
+}
+
+void wanted_clear(hq_wanted *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        free(wanted->files[i].path);
+        free(wanted->files[i].tree);
+    }
+    free(wanted->files);
+    *wanted = (hq_wanted){0};
+}
+
+static bool is_empty_spec(const char *spec)
+{
+    size_t prefix = strlen(empty_prefix);
+    const char *number = spec + prefix;
+    return strncmp(spec, empty_prefix, prefix) == 0 && *number && number[strspn(number, "0123456789")] == 0;
+}
+
+static hq_error expand_empty(const char *spec, size_t spec_count, hq_wanted *wanted, hq_reason *reason)
+{
+    if (spec_count > 1)
+        return hq_fail(reason, HQ_EINVAL, "\"%s\" stands alone, without other files", spec);
+    errno = 0;
+    unsigned long long count = strtoull(spec + strlen(empty_prefix), NULL, 10);
+    if (errno || count < 1 || count > HQ_MAX_PARTITIONS)
+        return hq_fail(reason, HQ_EINVAL, "\"%s\": the number of partitions is from 1 to %d", spec, HQ_MAX_PARTITIONS);
+    wanted->empty_partitions = count;
+    return HQ_OK;
+}
+
+static int compare_texts(const void *one, const void *other)
+{
+    return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+/* Appends what the pattern matches; HQ_ENOTFOUND, without a text, if that is nothing. glob's own order follows the
+ * locale, so the sorting is done here. */
+static hq_error expand_glob(const char *pattern, const char *tree, hq_wanted *wanted, hq_reason *reason)
+{
+    glob_t found;
+    int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
+    hq_error error = HQ_OK;
+    if (result == GLOB_NOMATCH)
+        error = HQ_ENOTFOUND;
+    else if (result == GLOB_NOSPACE)
+        error = hq_fail(reason, HQ_ELIMIT, "\"%s\" matches more files than memory holds", pattern);
+    else if (result)
+        error = hq_fail(reason, HQ_EIO, "\"%s\": a folder on the way cannot be read: %s", pattern, strerror(errno));
+    if (!error) {
+        qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, compare_texts);
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            want(wanted, found.gl_pathv[i], tree);
+    }
+    if (result != GLOB_NOSPACE)
+        globfree(&found);
+    return error;
+}
+
+/* A path that is there is taken as it is, though it may look like a glob. */
+static hq_error expand_path(const char *path, const char *tree, hq_wanted *wanted, hq_reason *reason)
+{
+    if (access(path, F_OK) == 0) {
+        want(wanted, path, tree);
+        return HQ_OK;
+    }
+    return strpbrk(path, "*?[") ? expand_glob(path, tree, wanted, reason) : HQ_ENOTFOUND;
+}
+
+static hq_error expand_spec(const char *spec, hq_wanted *wanted, hq_reason *reason)
+{
+    hq_error error = expand_path(spec, NULL, wanted, reason);
+    const char *colon = strrchr(spec, ':');
+    if (error != HQ_ENOTFOUND)
+        return error;
+    if (!colon || colon == spec || colon[1] == 0)
+        return hq_fail(reason, HQ_ENOTFOUND, "\"%s\": no such file%s", spec,
+                       colon ? "; a tree is named after a colon, FILE:TREE" : "");
+    char *path = hq_strndup(spec, (size_t)(colon - spec));
+    error = expand_path(path, colon + 1, wanted, reason);
+    if (error == HQ_ENOTFOUND)
+        hq_fail(reason, error, strpbrk(path, "*?[") ? "\"%s\": no file matches" : "\"%s\": no such file", path);
+    free(path);
+    return error;
+}
+
+hq_error specs_expand(const char *const *specs, size_t count, hq_wanted *wanted_r, hq_reason *reason)
+{
+    *wanted_r = (hq_wanted){0};
+    if (count == 0)
+        return hq_fail(reason, HQ_EINVAL, "a dataset needs at least one file");
+    for (size_t i = 0; i < count; i++) {
+        hq_error error = is_empty_spec(specs[i]) ? expand_empty(specs[i], count, wanted_r, reason)
+                                                 : expand_spec(specs[i], wanted_r, reason);
+        if (error)
+            return error;
+    }
+    return HQ_OK;
+}
