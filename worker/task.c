@@ -147,6 +147,7 @@ static hq_error get_columns(hq_task *task, const hq_order *order, hq_cache *cach
     size_t count = program_column_count(task->program);
     for (size_t i = 0; i < count; i++) {
         hq_cache_key key = {.file = l->file->identity,
+                            .tree = l->file->tree,
                             .column = program_column(task->program, i)->name,
                             .first = order->first,
                             .last = order->last};
