@@ -29,10 +29,11 @@ size_t hq_type_size(hq_type type)
 
 hq_column *column_new(hq_type type, uint64_t entries, uint64_t value_count, int is_jagged, size_t limit)
 {
-    size_t values, offsets = 0;
-    if (__builtin_mul_overflow(value_count, hq_type_size(type), &values) || values > limit)
+    size_t values, offset_count = 0, offsets = 0;
+    if (__builtin_mul_overflow(value_count, hq_type_size(type), &values) || values > limit || values > SIZE_MAX / 2)
         return NULL;
-    if (is_jagged && (value_count > UINT32_MAX || __builtin_mul_overflow(entries + 1, sizeof(uint32_t), &offsets)))
+    if (is_jagged && (value_count > UINT32_MAX || __builtin_add_overflow(entries, 1, &offset_count) ||
+                      __builtin_mul_overflow(offset_count, sizeof(uint32_t), &offsets)))
         return NULL;
     if (offsets > limit - values)
         return NULL;

@@ -127,6 +127,25 @@ static bool decode_field(hq_cursor *cursor, hq_schema *schema)
     return !cursor->bad && type < HQ_TYPE_COUNT && flags < 4;
 }
 
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp((*(const hq_field *const *)one)->name, (*(const hq_field *const *)other)->name);
+}
+
+/* By sorting: a peer may send very many. */
+static bool names_are_unique(const hq_schema *schema)
+{
+    const hq_field **sorted = hq_calloc(schema->count, sizeof *sorted);
+    for (size_t i = 0; i < schema->count; i++)
+        sorted[i] = &schema->fields[i];
+    qsort(sorted, schema->count, sizeof *sorted, compare_names);
+    bool is_unique = true;
+    for (size_t i = 1; i < schema->count && is_unique; i++)
+        is_unique = compare_names(&sorted[i - 1], &sorted[i]) != 0;
+    free(sorted);
+    return is_unique;
+}
+
 hq_error schema_decode(const void *bytes, size_t size, hq_schema **schema_r, hq_reason *reason)
 {
     hq_cursor cursor = cursor_over(bytes, size);
@@ -135,7 +154,7 @@ hq_error schema_decode(const void *bytes, size_t size, hq_schema **schema_r, hq_
     bool is_good = !cursor.bad && count <= MAX_FIELDS;
     for (uint32_t i = 0; is_good && i < count; i++)
         is_good = decode_field(&cursor, schema);
-    if (!is_good || !cursor_is_complete(&cursor)) {
+    if (!is_good || !cursor_is_complete(&cursor) || !names_are_unique(schema)) {
         schema_free(&schema);
         return hq_fail(reason, HQ_EFORMAT, "these %zu bytes are not a schema", size);
     }
