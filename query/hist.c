@@ -542,10 +542,9 @@ hq_error histset_decode_whole(const void *bytes, size_t size, hq_histset **set_r
 
     hq_error error = HQ_OK;
     hq_hist *hists[HQ_MAX_HISTS];
-    size_t decoded = 0, bins_left = HQ_MAX_SET_BINS;
+    size_t decoded = 0, bins_left = HQ_MAX_BINS;
     while (decoded < count && error == HQ_OK) {
-        size_t limit = bins_left < HQ_MAX_BINS ? bins_left : HQ_MAX_BINS;
-        hq_hist *hist = decode_hist(&cursor, limit, &error, reason);
+        hq_hist *hist = decode_hist(&cursor, bins_left, &error, reason);
         if (hist) {
             bins_left -= hist->size;
             hists[decoded++] = hist;

@@ -18,9 +18,8 @@
 
 enum {
     HQ_MAX_AXES = 4,
-    HQ_MAX_HISTS = 1024,       /* in one query */
-    HQ_MAX_BINS = 1 << 26,     /* in one histogram, flow included */
-    HQ_MAX_SET_BINS = 1 << 27, /* in all histograms of one query */
+    HQ_MAX_HISTS = 1024,   /* in one query */
+    HQ_MAX_BINS = 1 << 26, /* in all histograms of one query together, flow included */
 };
 
 typedef enum hq_axis_kind { HQ_AXIS_REGULAR } hq_axis_kind;
