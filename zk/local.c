@@ -363,3 +363,8 @@ hq_tree *local_tree_new(const char *name, hq_tree_queue *queue)
     pthread_mutex_unlock(&lock);
     return &tree->base;
 }
+
+int64_t local_tree_session(const hq_tree *base)
+{
+    return ((const local_tree *)base)->session;
+}

@@ -100,6 +100,9 @@ struct hq_tree {
 
 /* hosts is "host:port,host:port". */
 hq_tree *zookeeper_tree_new(const char *hosts, int session_ms, hq_tree_queue *queue);
+/* The client's id and password of the session (a clientid_t), with which a test can end it. */
+const void *zookeeper_tree_session(const hq_tree *tree);
 hq_tree *local_tree_new(const char *name, hq_tree_queue *queue);
+int64_t local_tree_session(const hq_tree *tree);
 
 #endif

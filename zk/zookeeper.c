@@ -284,3 +284,9 @@ hq_tree *zookeeper_tree_new(const char *hosts, int session_ms, hq_tree_queue *qu
     pthread_mutex_init(&tree->lock, NULL);
     return &tree->base;
 }
+
+const void *zookeeper_tree_session(const hq_tree *base)
+{
+    const zk_tree *tree = (const zk_tree *)base;
+    return zoo_client_id(tree->handle);
+}
