@@ -506,8 +506,8 @@ static hq_hist *decode_hist(hq_cursor *cursor, size_t limit, hq_error *error_r, 
     if (cursor->bad) {
         *error_r = hq_fail(reason, HQ_EFORMAT, "the bytes hold no histogram where one should begin");
     } else if (axes_size(axes, axis_count) > limit) {
-        *error_r = hq_fail(reason, HQ_ELIMIT, "histogram \"%s\" has %zu bins; there may be %d in one and %d in all",
-                           name, axes_size(axes, axis_count), HQ_MAX_BINS, HQ_MAX_SET_BINS);
+        *error_r = hq_fail(reason, HQ_ELIMIT, "histogram \"%s\" has %zu bins; there may be %d in a set", name,
+                           axes_size(axes, axis_count), HQ_MAX_BINS);
     } else if (!(hist = hist_try_new(name, axes, axis_count, (hq_storage)storage))) {
         *error_r = hq_fail(reason, HQ_ELIMIT, "no memory for the bins of histogram \"%s\"", name);
     } else {
