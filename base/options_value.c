@@ -45,8 +45,10 @@ static bool parse_scaled(const char *text, const unit *units, int64_t *value_r)
         return false;
     if (length > digits) {
         double value = strtod(text, NULL) * (double)factor;
+        if (value >= 0x1p62)
+            return false;
         *value_r = (int64_t)value;
-        return value < 0x1p62;
+        return true;
     }
     errno = 0;
     int64_t whole = strtoll(text, NULL, 10);
