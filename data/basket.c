@@ -73,10 +73,7 @@ static hq_error read_basket_header(const hq_reader *reader, hq_bytes *bytes, con
                                    uint32_t *last_r)
 {
     key_read_front(bytes, key_r);
-    for (int i = 0; i < 3; i++) {
-        size_t length;
-        bytes_text(bytes, &length); /* class name, name, title */
-    }
+    key_skip_texts(bytes);
     bytes_u16(bytes); /* class version */
     bytes_u32(bytes); /* room in memory */
     if (bytes_i32(bytes) < 0)

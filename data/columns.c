@@ -69,7 +69,6 @@ static bool element_type(int32_t number, hq_type *type_r)
         *type_r = HQ_UINT16;
         return true;
     case 13:
-    case 15: /* the bits of a TObject */
         *type_r = HQ_UINT32;
         return true;
     case 14: /* unsigned long */
@@ -139,6 +138,10 @@ static char *why_no_number(const hq_branch *branch, const hq_leaf *leaf, char **
     if (number == 9 || number == 19 || number == 9 + FIXED_ARRAY || number == 19 + FIXED_ARRAY) {
         *type_r = hq_strdup(number % FIXED_ARRAY == 9 ? "Double32_t" : "Float16_t");
         return hq_strdup("numbers packed into fewer bits, which hq does not unpack");
+    }
+    if (number == 15) {
+        *type_r = hq_strdup("bits");
+        return hq_strdup("the bits of a TObject, which take more bytes in some entries than in others");
     }
     if (number > POINTED_ARRAY && number < POINTED_ARRAY + FIXED_ARRAY) {
         *type_r = hq_strdup("array");

@@ -16,11 +16,17 @@ void key_read_front(hq_bytes *bytes, hq_key *key_r)
     key_r->header_size = bytes_u16(bytes);
     key_r->cycle = bytes_u16(bytes);
     key_r->seek = bytes_seek(bytes, version > WIDE_KEY);
-    bytes_seek(bytes, version > WIDE_KEY); /* the directory's place */
-    if (!bytes->wrong && key_r->record_size > INT32_MAX)
+    bytes_seek(bytes, version > WIDE_KEY);               /* the directory's place */
+    if (!bytes->wrong && key_r->record_size > INT32_MAX) /* negative */
         bytes_fail(bytes, "a key of a deleted record");
-    if (!bytes->wrong && key_r->header_size > key_r->record_size)
-        bytes_fail(bytes, "a key's header is longer than its record");
+}
+
+void key_skip_texts(hq_bytes *bytes)
+{
+    for (int i = 0; i < 3; i++) {
+        size_t length;
+        bytes_text(bytes, &length);
+    }
 }
 
 static char *copy_text(hq_bytes *bytes)
@@ -36,6 +42,8 @@ void key_read(hq_bytes *bytes, hq_key *key_r)
     key_r->class_name = copy_text(bytes);
     key_r->name = copy_text(bytes);
     key_r->title = copy_text(bytes);
+    if (!bytes->wrong && key_r->header_size > key_r->record_size)
+        bytes_fail(bytes, "a key's header is longer than its record");
     if (bytes->wrong)
         key_clear(key_r);
 }

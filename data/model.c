@@ -143,9 +143,9 @@ static const uint8_t *read_ints(hq_bytes *bytes, uint32_t wanted)
 static void read_embedded(hq_bytes *bytes, hq_basket *basket_r, uint32_t *count_r)
 {
     hq_key key;
-    key_read(bytes, &key);
+    key_read_front(bytes, &key);
+    key_skip_texts(bytes);
     uint32_t origin = key.header_size;
-    key_clear(&key);
     bytes_u16(bytes); /* class version */
     bytes_u32(bytes); /* room in memory */
     if (bytes_i32(bytes) < 0)

@@ -29,7 +29,7 @@ static hq_error read_header(hq_file *file, hq_reason *reason)
     if (size < 4 || memcmp(raw, "root", 4) != 0)
         return hq_fail(reason, HQ_EFORMAT, "%s: not a ROOT file: it does not begin with \"root\"", source->name);
     hq_bytes bytes = bytes_over(raw + 4, size - 4);
-    file->version = bytes_u32(&bytes);
+    file->version = bytes_i32(&bytes); /* negative ones exist and are narrow */
     bool is_wide = file->version >= WIDE_FILE;
     file->begin = bytes_u32(&bytes);
     file->end = bytes_seek(&bytes, is_wide);

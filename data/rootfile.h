@@ -9,7 +9,7 @@
 
 struct hq_file {
     hq_source source;
-    uint32_t version; /* ROOT's version that wrote it, 62406 is 6.24/06; file pointers are wide from 1000000 on */
+    int32_t version; /* of ROOT, 62406 is 6.24/06; 1000000 more if file pointers are wide */
     uint64_t begin, end;
     uint32_t name_bytes; /* from begin to the root directory's record */
     hq_hash identity;
@@ -30,8 +30,10 @@ typedef struct hq_key {
 void key_read(hq_bytes *bytes, hq_key *key_r);
 void key_clear(hq_key *key);
 
-/* The fixed front of a key's header, without copying its texts: a basket has no use for them. */
+/* The same in two steps and without a copy of the texts, as for a basket, which has no use for them. The record may
+ * have size 0: that of an embedded basket, which has no place in the file. */
 void key_read_front(hq_bytes *bytes, hq_key *key_r);
+void key_skip_texts(hq_bytes *bytes);
 
 /* A tree or an RNTuple: where in the directories, and its key. */
 typedef struct hq_tree_key {

@@ -1,0 +1,128 @@
+"""hq-show over every sample: it ends in order whatever the file is, and its values are those of uproot.
+
+    show.py DATA_FOLDER
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import uproot
+
+SHOW = os.path.join(os.environ["HQ_BIN"], "hq-show")
+failures = []
+
+
+def show(*arguments):
+    return subprocess.run([SHOW, *map(str, arguments)], capture_output=True, timeout=60, check=False)
+
+
+def check(condition, *words):
+    if not condition:
+        failures.append(" ".join(str(word) for word in words))
+
+
+def check_every_sample(folder):
+    """Exit code 0, or 1 with the reason; a document that lists all there is, either way."""
+    trees = columns = unreadable = 0
+    for path in sorted(folder.glob("*/*.root")):
+        done = show("--json", path)
+        check(done.returncode in (0, 1), path.name, "exit code", done.returncode, done.stderr)
+        check(done.returncode == 0 or done.stderr, path.name, "failed without a reason")
+        if not done.stdout:
+            continue
+        for tree in json.loads(done.stdout)["trees"]:
+            trees += 1
+            columns += sum(c["unreadable"] is None for c in tree.get("columns", []))
+            unreadable += sum(c["unreadable"] is not None for c in tree.get("columns", []))
+            check(tree["rntuple"] or tree["unreadable"] or tree["borders"][0] == 0, path.name, "borders")
+    print(f"{trees} trees, {columns} columns, {unreadable} branches with a reason why not")
+    check(trees > 200 and columns > 10000, "hardly anything was shown")
+
+
+def check_values(folder):
+    """Every entry is a line, and numbers come back as they were."""
+    cases = [
+        ("uproot-HZZ-zlib.root", "events", "Muon_Px", None),
+        ("uproot-HZZ-lz4.root", "events", "Jet_ID", (7, 900)),
+        ("uproot-Zmumu.root", "events", "M", None),
+        ("uproot-HZZ.root", "events", "MET_px", (2400, 2421)),
+        ("uproot-Zmumu.root", "events", "Q1", (5, 5)),
+    ]
+    for name, tree, column, entries in cases:
+        path = folder / "skhep" / name
+        extra = [] if entries is None else ["--entries", f"{entries[0]}:{entries[1]}"]
+        done = show(f"{path}:{tree}", "--values", column, *extra)
+        check(done.returncode == 0, name, column, done.stderr)
+        got = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        first, last = entries or (None, None)
+        wanted = uproot.open(path)[tree][column].array(library="np", entry_start=first, entry_stop=last)
+        check(len(got) == len(wanted), name, column, "has", len(got), "lines, not", len(wanted))
+        for i, (one, other) in enumerate(zip(got, wanted)):
+            dtype = numpy.asarray(other).dtype
+            if not numpy.array_equal(numpy.asarray(one, dtype=dtype), other):
+                check(False, name, column, "entry", i, one, other)
+                break
+
+
+def check_special_numbers():
+    """Numbers that JSON does not know, and a file whose name has colons in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "a:b:c.root"
+        values = numpy.array([0.1, numpy.nan, numpy.inf, -numpy.inf, 1e-45, -0.0, 16777216])
+        with uproot.recreate(path) as file:
+            tree = file.mktree("sub/t", {"x": numpy.float64, "f": numpy.float32})
+            tree.extend({"x": values, "f": values.astype(numpy.float32)})
+        for target in (f"{path}:sub/t", f"{path}:sub/t;1", path):
+            for column, dtype in (("x", numpy.float64), ("f", numpy.float32)):
+                done = show(target, "--values", column)
+                check(done.returncode == 0, target, done.stderr)
+                got = numpy.array([json.loads(line) for line in done.stdout.decode().splitlines()], dtype=dtype)
+                check(got.tobytes() == values.astype(dtype).tobytes(), target, column, got)
+        check(b"0.1\n" in done.stdout, "0.1 takes more digits than it needs")
+
+
+def check_mistakes(folder):
+    sample = folder / "skhep" / "uproot-Zmumu.root"
+    for code, text, *arguments in [
+        (0, b"", "--help"),
+        (2, b"which file", ),
+        (2, b"one file", sample, sample),
+        (2, b"--entries", sample, "--entries", "1:2"),
+        (2, b"FIRST:LAST", sample, "--values", "M", "--entries", "9:3"),
+        (2, b"--help", "--nonsense", sample),
+        (1, b"no-such-file.root", "no-such-file.root"),
+        (1, b"not a ROOT file", __file__),
+        (1, b"directory", folder),
+        (1, b"no tree \"nonsense\"; it has: events", f"{sample}:nonsense"),
+        (1, b"no column \"nonsense\"", sample, "--values", "nonsense"),
+        (1, b"cannot be read: ", sample, "--values", "Type"),
+    ]:
+        done = show(*arguments)
+        check(done.returncode == code and text in done.stderr, arguments, "gave", done.returncode, done.stderr)
+    done = show(sample)
+    check(done.returncode == 0 and b"2304 entries" in done.stdout and b"not readable" in done.stdout, done.stdout)
+    done = show(folder / "skhep" / "uproot-HZZ.root")
+    check(b"\n  Muon\n    Px " in done.stdout, "no collection Muon:", done.stdout)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([SHOW, sample], stdout=full, stderr=subprocess.PIPE, check=False)
+    check(done.returncode == 1 and b"output" in done.stderr, "a full disk:", done)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    check_mistakes(folder)
+    check_values(folder)
+    check_special_numbers()
+    check_every_sample(folder)
+    for failure in failures[:40]:
+        print("FAILED", failure)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

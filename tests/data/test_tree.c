@@ -1,0 +1,410 @@
+/* tests/data/test_tree.c - the reader on wrong, damaged and cut-off files, and at its limits.
+ *
+ * The values themselves are conformance.py's to compare. Samples are read from HQ_SAMPLES.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "data/collections.h"
+#include "data/decompress.h"
+#include "data/rootfile.h"
+#include "data/xxhash.h"
+
+enum { MEMORY_LIMIT = 64 << 20 };
+
+typedef struct image {
+    uint8_t *bytes;
+    size_t size;
+} image;
+
+static char *sample_path(const char *name)
+{
+    const char *folder = getenv("HQ_SAMPLES");
+    char *path = hq_format("%s/%s", folder ? folder : ".", name);
+    if (access(path, R_OK) != 0)
+        fail_msg("%s is not there: scripts/setup fetches it", path);
+    return path;
+}
+
+static image load_sample(const char *name)
+{
+    char *path = sample_path(name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    image loaded = {0};
+    fseek(file, 0, SEEK_END);
+    loaded.size = (size_t)ftell(file);
+    rewind(file);
+    loaded.bytes = hq_alloc(loaded.size);
+    assert_int_equal(fread(loaded.bytes, 1, loaded.size, file), loaded.size);
+    fclose(file);
+    free(path);
+    return loaded;
+}
+
+static hq_file *open_sample(const char *name)
+{
+    hq_reason reason;
+    hq_file *file = NULL;
+    char *path = sample_path(name);
+    assert_int_equal(rootfile_open(path, &file, &reason), HQ_OK);
+    free(path);
+    return file;
+}
+
+/* Reads all there is; counts what went wrong. Every failure must say which file. */
+typedef struct read_tally {
+    size_t columns, failures;
+    uint64_t sum; /* of all columns' bytes, to tell right values from wrong ones */
+} read_tally;
+
+static void expect_reason(hq_error error, const hq_reason *reason)
+{
+    assert_true(error == HQ_EFORMAT || error == HQ_EUNSUPPORTED || error == HQ_ELIMIT || error == HQ_ENOTFOUND);
+    assert_non_null(strstr(reason->text, "image"));
+}
+
+static void read_columns(const hq_tree *tree, read_tally *tally)
+{
+    const hq_schema *schema = tree_schema(tree);
+    for (size_t i = 0; i < schema->count; i++) {
+        hq_reason reason = {""};
+        hq_column *column = NULL;
+        hq_error error = tree_read(tree, schema->fields[i].name, 0, tree_entries(tree), MEMORY_LIMIT, &column, &reason);
+        tally->columns++;
+        if (error) {
+            assert_null(column);
+            expect_reason(error, &reason);
+            tally->failures++;
+            continue;
+        }
+        assert_true(column->bytes <= MEMORY_LIMIT + 4096);
+        tally->sum = hash_mix(tally->sum ^ xxhash64(column->values, column->value_count * hq_type_size(column->type)));
+        column_free(&column);
+    }
+}
+
+static read_tally read_all(const uint8_t *bytes, size_t size, const char *tree_name)
+{
+    read_tally tally = {0};
+    hq_reason reason = {""};
+    hq_file *file = NULL;
+    hq_tree *tree = NULL;
+    hq_error error = rootfile_open_memory("image", bytes, size, MEMORY_LIMIT, &file, &reason);
+    if (!error)
+        error = tree_open(file, tree_name, &tree, &reason);
+    if (error) {
+        expect_reason(error, &reason);
+        tally.failures++;
+    } else {
+        uint64_t *borders;
+        size_t count;
+        tree_borders(tree, &borders, &count);
+        assert_int_equal(borders[0], 0);
+        assert_int_equal(borders[count - 1], tree_entries(tree));
+        free(borders);
+        read_columns(tree, &tally);
+    }
+    tree_close(&tree);
+    rootfile_close(&file);
+    return tally;
+}
+
+static void test_wrong_files_are_refused(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_file *file = NULL;
+    assert_int_equal(rootfile_open("no/such/file.root", &file, &reason), HQ_ENOTFOUND);
+    assert_non_null(strstr(reason.text, "no/such/file.root"));
+    assert_int_equal(rootfile_open(".", &file, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "directory"));
+    assert_int_equal(rootfile_open_memory("image", "", 0, MEMORY_LIMIT, &file, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "empty"));
+    static const char text[] = "This is a text and no ROOT file, although it is long enough to hold a header of one.";
+    assert_int_equal(rootfile_open_memory("image", text, sizeof text, MEMORY_LIMIT, &file, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "not a ROOT file"));
+    assert_int_equal(rootfile_open_memory("image", "root\0\0\xf1\x68", 8, MEMORY_LIMIT, &file, &reason), HQ_EFORMAT);
+    assert_null(file);
+}
+
+static void test_cut_files_are_refused(void **state)
+{
+    (void)state;
+    image whole = load_sample("uproot-Zmumu.root");
+    for (size_t size = 0; size < whole.size; size += 1021) {
+        /* In memory of its exact size, so that a sanitizer sees a read past the end. */
+        uint8_t *cut = hq_alloc(size);
+        memcpy(cut, whole.bytes, size);
+        read_tally tally = read_all(cut, size, "events");
+        assert_true(tally.failures > 0);
+        free(cut);
+    }
+    assert_int_equal(read_all(whole.bytes, whole.size, "events").failures, 0);
+    free(whole.bytes);
+}
+
+/* A file whose header does not tell that it was cut: its records must be found missing one by one. */
+static void test_files_cut_behind_their_back(void **state)
+{
+    (void)state;
+    image whole = load_sample("uproot-HZZ-zlib.root");
+    uint64_t sum = read_all(whole.bytes, whole.size, "events").sum;
+    for (size_t size = 101; size < whole.size; size += 4093) {
+        uint8_t *cut = hq_alloc(size);
+        memcpy(cut, whole.bytes, size);
+        for (int i = 0; i < 4; i++)
+            cut[12 + i] = (uint8_t)(size >> (8 * (3 - i))); /* fEND */
+        read_tally tally = read_all(cut, size, "events");
+        assert_true(tally.failures > 0 || tally.sum == sum);
+        free(cut);
+    }
+    free(whole.bytes);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed += 0x9e3779b97f4a7c15u;
+    return hash_mix(*seed);
+}
+
+static size_t flip_bits(const char *name, const char *tree, size_t rounds)
+{
+    image whole = load_sample(name);
+    uint64_t seed = hash_mix(whole.size);
+    size_t harmed = 0;
+    for (size_t round = 0; round < rounds; round++) {
+        size_t places[4];
+        size_t count = 1 + next_random(&seed) % 4;
+        for (size_t i = 0; i < count; i++) {
+            /* Every second flip goes to the end, where the trees' own records and the lists of keys are. */
+            uint64_t random = next_random(&seed);
+            size_t window = random & 1 ? whole.size : whole.size / 8;
+            places[i] = whole.size - 1 - (random >> 8) % window;
+            whole.bytes[places[i]] ^= (uint8_t)(1u << (random >> 1 & 7));
+        }
+        harmed += read_all(whole.bytes, whole.size, tree).failures > 0;
+        free(whole.bytes);
+        whole = load_sample(name);
+    }
+    free(whole.bytes);
+    return harmed;
+}
+
+static void test_flipped_bits_do_no_harm(void **state)
+{
+    (void)state;
+    size_t rounds = *getenv("HQ_SANITIZE") ? 150 : 400;
+    static const struct {
+        const char *name, *tree;
+    } samples[] = {
+        {"uproot-Zmumu.root", "events"},
+        {"uproot-Zmumu-zlib.root", "events"},
+        {"uproot-Zmumu-lzma.root", "events"},
+        {"uproot-Zmumu-lz4.root", "events"},
+        {"uproot-Zmumu-uncompressed.root", "events"},
+        {"uproot-HZZ-zlib.root", "events"},
+        {"uproot-HZZ-lz4.root", "events"},
+        {"uproot-HZZ-objects.root", "events"},
+        {"uproot-Zmumu-zstd.root", "events"},
+        {"uproot-small-evnt-tree-fullsplit.root", "tree"},
+        {"uproot-from-geant4.root", "Details"},
+    };
+    size_t harmed = 0;
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        harmed += flip_bits(samples[i].name, samples[i].tree, rounds);
+    /* What is compressed or counted is noticed; a flip in plain values cannot be. */
+    assert_true(harmed > rounds);
+}
+
+static void test_trees_are_found_by_name(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_tree *tree = NULL;
+    hq_file *file = open_sample("uproot-Zmumu.root");
+    static const char *const good[] = {"events", "events;1", "/events", NULL};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(tree_open(file, good[i], &tree, &reason), HQ_OK);
+        assert_string_equal(tree_path(tree), "events");
+        assert_int_equal(tree_entries(tree), 2304);
+        tree_close(&tree);
+    }
+    assert_int_equal(tree_open(file, "events;7", &tree, &reason), HQ_ENOTFOUND);
+    assert_int_equal(tree_open(file, "event", &tree, &reason), HQ_ENOTFOUND);
+    assert_non_null(strstr(reason.text, "it has: events"));
+    rootfile_close(&file);
+    file = open_sample("uproot-nesteddirs.root");
+    assert_int_equal(tree_open(file, "one/two/tree", &tree, &reason), HQ_OK);
+    assert_string_equal(tree_path(tree), "one/two/tree");
+    tree_close(&tree);
+    assert_int_equal(tree_open(file, NULL, &tree, &reason), HQ_EINVAL);
+    assert_non_null(strstr(reason.text, "three/tree"));
+    hq_tree_name *names;
+    size_t count;
+    assert_int_equal(rootfile_list(file, &names, &count, &reason), HQ_OK);
+    assert_int_equal(count, 3);
+    tree_names_free(&names, count);
+    rootfile_close(&file);
+}
+
+static void test_mistaken_reads_are_refused(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_tree *tree = NULL;
+    hq_column *column = NULL;
+    hq_file *file = open_sample("uproot-Zmumu.root");
+    assert_int_equal(tree_open(file, "events", &tree, &reason), HQ_OK);
+    assert_int_equal(tree_read(tree, "nonsense", 0, 1, MEMORY_LIMIT, &column, &reason), HQ_ENOTFOUND);
+    assert_int_equal(tree_read(tree, "Type", 0, 1, MEMORY_LIMIT, &column, &reason), HQ_ENOTFOUND);
+    assert_non_null(strstr(reason.text, "texts"));
+    assert_int_equal(tree_read(tree, "M", 0, 2305, MEMORY_LIMIT, &column, &reason), HQ_EINVAL);
+    assert_int_equal(tree_read(tree, "M", 7, 6, MEMORY_LIMIT, &column, &reason), HQ_EINVAL);
+    assert_int_equal(tree_read(tree, "M", 0, UINT64_MAX, MEMORY_LIMIT, &column, &reason), HQ_EINVAL);
+    assert_int_equal(tree_read(tree, "M", 0, 2304, 1000, &column, &reason), HQ_ELIMIT);
+    assert_non_null(strstr(reason.text, "branch M"));
+    assert_null(column);
+    assert_int_equal(tree_read(tree, "M", 2304, 2304, MEMORY_LIMIT, &column, &reason), HQ_OK);
+    assert_int_equal(column->entries, 0);
+    column_free(&column);
+    tree_close(&tree);
+    rootfile_close(&file);
+}
+
+static void test_collections_come_from_counters(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_tree *tree = NULL;
+    hq_file *file = open_sample("uproot-HZZ.root");
+    assert_int_equal(tree_open(file, "events", &tree, &reason), HQ_OK);
+    const hq_schema *schema = tree_schema(tree);
+    const hq_field *field = schema_find_member(schema, "Muon", "Px");
+    assert_non_null(field);
+    assert_string_equal(field->name, "Muon_Px");
+    assert_int_equal(field->type, HQ_FLOAT32);
+    assert_true(field->is_jagged);
+    assert_non_null(schema_find_member(schema, "Jet", "ID"));
+    assert_null(schema_find(schema, "NMuon")->collection);
+    assert_null(schema_find(schema, "MET_px")->collection); /* flat, whatever its name */
+    tree_close(&tree);
+    rootfile_close(&file);
+}
+
+static void test_collection_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *counter, *columns[3], *collection, *member; /* of the first column */
+    } cases[] = {
+        {"nMuon", {"Muon_pt", "Muon_eta"}, "Muon", "pt"},
+        {"n_mu", {"mu_pt"}, "mu", "pt"},
+        {"Muon_size", {"Muon.PT", "Muon.Eta"}, "Muon", "PT"},
+        {"Muon_", {"Muon.P4.fX"}, "Muon", "P4.fX"},
+        {"nLHEPart", {"LHEPart_pt", "other"}, "LHEPart", "pt"},
+        {"count", {"hit_x", "hit_y"}, "hit", "x"},
+        {"count", {"hit_x", "cluster_y"}, NULL, NULL},
+        {"count", {"hit_x"}, NULL, NULL},
+        {"n", {"x", "y"}, NULL, NULL},
+        {"nMuon", {"Muon_pt", "Muon"}, NULL, NULL}, /* the name is a column's */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hq_leaf counter = {.name = (char *)cases[i].counter};
+        hq_plan plans[3] = {0};
+        size_t count = 0;
+        for (; count < 3 && cases[i].columns[count]; count++)
+            plans[count] =
+                (hq_plan){.name = cases[i].columns[count], .counter = &counter, .shape = SHAPE_COUNTED, .length = 1};
+        collections_find(plans, count);
+        if (cases[i].collection) {
+            assert_non_null(plans[0].collection);
+            assert_string_equal(plans[0].collection, cases[i].collection);
+            assert_string_equal(plans[0].member, cases[i].member);
+        } else {
+            assert_null(plans[0].collection);
+        }
+        for (size_t j = 0; j < count; j++) {
+            free(plans[j].collection);
+            free(plans[j].member);
+        }
+    }
+}
+
+static void test_borders_are_those_of_baskets(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_tree *tree = NULL;
+    hq_file *file = open_sample("uproot-HZZ.root");
+    uint64_t *borders;
+    size_t count;
+    assert_int_equal(tree_open(file, NULL, &tree, &reason), HQ_OK);
+    tree_borders(tree, &borders, &count);
+    assert_int_equal(borders[0], 0);
+    assert_int_equal(borders[count - 1], tree_entries(tree));
+    for (size_t i = 1; i < count; i++)
+        assert_true(borders[i] > borders[i - 1]);
+    free(borders);
+    tree_close(&tree);
+    rootfile_close(&file);
+}
+
+static void test_identity_follows_the_content(void **state)
+{
+    (void)state;
+    hq_file *one = open_sample("uproot-Zmumu.root"), *again = open_sample("uproot-Zmumu.root");
+    hq_file *other = open_sample("uproot-HZZ.root");
+    hq_hash a = rootfile_identity(one), b = rootfile_identity(again), c = rootfile_identity(other);
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_memory_not_equal(&a, &c, sizeof a);
+    rootfile_close(&one);
+    rootfile_close(&again);
+    rootfile_close(&other);
+}
+
+static void test_xxhash_gives_the_published_values(void **state)
+{
+    (void)state;
+    /* Of the empty input from the algorithm's description; the others from the Python package xxhash. */
+    static const char text[] = "Nobody inspects the spammish repetition";
+    assert_true(xxhash64("", 0) == 0xef46db3751d8e999u);
+    assert_true(xxhash64("a", 1) == 0xd24ec4f1a98c6e5bu);
+    assert_true(xxhash64(text, sizeof text - 1) == 0xfbcea83c8a378bf1u);
+}
+
+static void test_old_compression_is_named(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    uint64_t size;
+    static const uint8_t old[] = {'C', 'S', 8, 1, 0, 0, 1, 0, 0, 0};
+    static const uint8_t strange[] = {'Q', 'Q', 8, 1, 0, 0, 1, 0, 0, 0};
+    static const uint8_t bomb[] = {'Z', 'L', 8, 1, 0, 0, 255, 255, 255, 0};
+    assert_int_equal(inflater_measure(old, sizeof old, &size, &reason), HQ_EUNSUPPORTED);
+    assert_non_null(strstr(reason.text, "CS"));
+    assert_int_equal(inflater_measure(strange, sizeof strange, &size, &reason), HQ_EFORMAT);
+    assert_int_equal(inflater_measure(bomb, sizeof bomb, &size, &reason), HQ_EFORMAT);
+    assert_int_equal(inflater_measure(old, 5, &size, &reason), HQ_EFORMAT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wrong_files_are_refused),           cmocka_unit_test(test_cut_files_are_refused),
+        cmocka_unit_test(test_files_cut_behind_their_back),       cmocka_unit_test(test_flipped_bits_do_no_harm),
+        cmocka_unit_test(test_trees_are_found_by_name),           cmocka_unit_test(test_mistaken_reads_are_refused),
+        cmocka_unit_test(test_collections_come_from_counters),    cmocka_unit_test(test_collection_names),
+        cmocka_unit_test(test_borders_are_those_of_baskets),      cmocka_unit_test(test_identity_follows_the_content),
+        cmocka_unit_test(test_xxhash_gives_the_published_values), cmocka_unit_test(test_old_compression_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
