@@ -1,0 +1,61 @@
+# data: uproot-HZZ.root:events
+#
+# Every function of math that hq has, inside its domain and outside.
+import math
+from hist import Hist, axis
+from math import pi as half_turn
+
+results = Hist(axis.Regular(60, 0, 60, name="function"), axis.Regular(2000, -20, 20, name="value"))
+
+for event in events:
+    for x in event.Jet_Px:
+        u = x / 50
+        results.fill(0, math.acos(u))
+        results.fill(1, math.acosh(u))
+        results.fill(2, math.asin(u))
+        results.fill(3, math.asinh(x))
+        results.fill(4, math.atan(x))
+        results.fill(5, math.atan2(x, event.MET_py))
+        results.fill(6, math.atanh(u))
+        results.fill(7, math.cbrt(x))
+        results.fill(8, math.copysign(3.25, x))
+        results.fill(9, math.cos(x))
+        results.fill(10, math.cosh(u))
+        results.fill(11, math.degrees(u / 10))
+        results.fill(12, math.erf(u))
+        results.fill(13, math.erfc(u))
+        results.fill(14, math.exp(u))
+        results.fill(15, math.exp2(u))
+        results.fill(16, math.expm1(u))
+        results.fill(17, math.fabs(u))
+        results.fill(18, math.fmod(x, 7))
+        results.fill(19, math.fmod(x, event.NMuon))
+        results.fill(20, math.gamma(u))
+        results.fill(21, math.hypot(x, event.MET_px) / 10)
+        results.fill(22, math.hypot(u))
+        results.fill(23, math.lgamma(u))
+        results.fill(24, math.log(x))
+        results.fill(25, math.log(event.NMuon))
+        results.fill(26, math.log(x, 3))
+        results.fill(27, math.log10(x))
+        results.fill(28, math.log1p(u))
+        results.fill(29, math.log2(x))
+        results.fill(30, math.nextafter(u, 5))
+        results.fill(31, math.pow(u, 3))
+        results.fill(32, math.pow(u, 0.3))
+        results.fill(33, math.pow(event.NMuon, -1))
+        results.fill(34, math.radians(x))
+        results.fill(35, math.remainder(x, 7))
+        results.fill(36, math.remainder(x, event.NMuon))
+        results.fill(37, math.sin(x))
+        results.fill(38, math.sinh(u))
+        results.fill(39, math.sqrt(x))
+        results.fill(40, math.tan(x))
+        results.fill(41, math.tanh(u))
+        results.fill(42, math.isnan(math.sqrt(x)) + 2 * math.isinf(math.log(event.NMuon)) + 4 * math.isfinite(x))
+        results.fill(43, math.pi + math.e + math.tau + half_turn)
+        results.fill(44, math.exp(1000 * u))
+        results.fill(45, math.cosh(-1000 * u))
+        results.fill(46, math.sin(math.inf * x))
+        results.fill(47, math.gamma(event.NMuon - 1))
+        results.fill(48, math.lgamma(event.NMuon - 1))
