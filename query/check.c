@@ -1,0 +1,213 @@
+/* query/check.c - what stands outside the event loop, and the passes over the whole. */
+#include "query/check.h"
+
+#include <string.h>
+
+enum { MAX_PASSES = 24 };
+
+hq_symbol *check_symbol(hq_checker *checker, hq_word *word)
+{
+    if (!word->symbol) {
+        hq_symbol *symbol = arena_alloc(checker->source->arena, sizeof *symbol);
+        symbol->word = word;
+        symbol->next = checker->symbols;
+        checker->symbols = symbol;
+        word->symbol = symbol;
+    }
+    return word->symbol;
+}
+
+/* A name outside the event loop gets a meaning. */
+static hq_symbol *define(hq_checker *checker, const hq_node *at, hq_word *word)
+{
+    hq_symbol *symbol = check_symbol(checker, word);
+    if (strcmp(word->text, "events") == 0)
+        source_fail(checker->source, at->at, "use another name", "'events' is hq's name for all events");
+    if (symbol->is_local)
+        source_fail(checker->source, at->at, "use another name", "'%.200s' is a variable of the event loop",
+                    word->text);
+    if (symbol->is_global && (symbol->value.kind == KIND_HISTOGRAM || symbol->value.kind == KIND_EVENT))
+        source_fail(checker->source, at->at, "use another name", "'%.200s' is %s already", word->text,
+                    check_describe(checker, &symbol->value));
+    symbol->is_global = true;
+    return symbol;
+}
+
+/* --- imports --- */
+
+static const struct {
+    const char *name;
+    hq_module module;
+} MODULES[] = {
+    {"math", MODULE_MATH}, {"hist", MODULE_HIST}, {"hist.axis", MODULE_AXIS}, {"hist.storage", MODULE_STORAGE}};
+
+static hq_module find_module(hq_checker *checker, const hq_node *node)
+{
+    hq_guess guess = {.wrong = node->text};
+    for (size_t i = 0; i < sizeof MODULES / sizeof *MODULES; i++) {
+        if (strcmp(node->text, MODULES[i].name) == 0)
+            return MODULES[i].module;
+        guess_try(&guess, MODULES[i].name);
+    }
+    const char *hint = guess_hint(checker->source, &guess, "");
+    source_fail(checker->source, node->at, hint ? hint : "a query can import from math and from hist",
+                "the module '%.200s' is not part of hq's query language", node->text);
+}
+
+static void check_import(hq_checker *checker, const hq_node *node)
+{
+    hq_module module = find_module(checker, node);
+    define(checker, node, node->word)->value = (hq_value){.kind = KIND_MODULE, .ref = module};
+}
+
+static void check_from(hq_checker *checker, const hq_node *node)
+{
+    hq_module module = find_module(checker, node);
+    for (size_t i = 0; i < node->kid_count; i++) {
+        const hq_node *name = node->kids[i];
+        double constant;
+        hq_value value;
+        if (module == MODULE_HIST && strcmp(name->text, "axis") == 0) {
+            value = (hq_value){.kind = KIND_MODULE, .ref = MODULE_AXIS};
+        } else if (module == MODULE_HIST && strcmp(name->text, "storage") == 0) {
+            value = (hq_value){.kind = KIND_MODULE, .ref = MODULE_STORAGE};
+        } else if (module == MODULE_MATH && check_math_constant(name->text, &constant)) {
+            value = value_of(build_float(checker, constant));
+        } else if (check_has_function(module, name->text)) {
+            value = (hq_value){.kind = KIND_FUNCTION, .ref = module, .text = name->text};
+        } else {
+            const char *why = check_why_no_function(module, name->text);
+            if (why)
+                source_fail(checker->source, name->at, why, "%s.%.200s is not part of hq's query language", node->text,
+                            name->text);
+            hq_guess guess = {.wrong = name->text};
+            check_guess_functions(&guess, module);
+            if (module == MODULE_HIST)
+                guess_try(&guess, "axis");
+            source_fail(checker->source, name->at, guess_hint(checker->source, &guess, ""), "%s has no '%.200s'",
+                        node->text, name->text);
+        }
+        define(checker, name, name->word)->value = value;
+    }
+}
+
+/* --- constants and histograms --- */
+
+static void check_global(hq_checker *checker, const hq_node *node)
+{
+    const hq_node *source = node->kids[node->kid_count - 1];
+    const hq_node *target = node->kids[0];
+    for (size_t i = 0; i + 1 < node->kid_count; i++)
+        if (node->kids[i]->kind != NODE_NAME)
+            source_fail(checker->source, node->kids[i]->at, "write one assignment for each name",
+                        "outside the event loop only a single name can be assigned to");
+    if (source->kind == NODE_CALL) {
+        hq_symbol fresh = {.word = target->word};
+        if (check_declares_hist(checker, &fresh, source)) {
+            if (node->kid_count > 2)
+                source_fail(checker->source, target->at, NULL, "one histogram with two names");
+            define(checker, target, target->word)->value = fresh.value;
+            return;
+        }
+    }
+    hq_value value = check_expr(checker, source);
+    if (value.kind != KIND_STRING && !(kind_is_scalar(value.kind) && value.part[0]->op == EXPR_CONST)) {
+        const char *hint = value.kind == KIND_FUNCTION ? "import it under that name: from math import … as …" : NULL;
+        source_fail(checker->source, source->at, hint,
+                    "outside the event loop a name can stand for a number, a string or a histogram, and this is %s",
+                    check_describe(checker, &value));
+    }
+    for (size_t i = 0; i + 1 < node->kid_count; i++)
+        define(checker, node->kids[i], node->kids[i]->word)->value = value;
+}
+
+static void check_global_augment(hq_checker *checker, const hq_node *node)
+{
+    const hq_node *target = node->kids[0];
+    if (target->kind != NODE_NAME)
+        source_fail(checker->source, target->at, NULL, "only a name can be assigned to");
+    const hq_expr *before = check_scalar(checker, target);
+    const hq_expr *by = check_scalar(checker, node->kids[1]);
+    hq_value value = value_of(check_arithmetic(checker, node, node->op, before, by));
+    define(checker, target, target->word)->value = value;
+}
+
+static void check_top_statement(hq_checker *checker, const hq_node *node)
+{
+    checker->at = node->at;
+    switch (node->kind) {
+    case NODE_IMPORT:
+        check_import(checker, node);
+        break;
+    case NODE_FROM:
+        check_from(checker, node);
+        break;
+    case NODE_ASSIGN:
+        check_global(checker, node);
+        break;
+    case NODE_AUGMENT:
+        check_global_augment(checker, node);
+        break;
+    case NODE_FOR:
+        check_event_loop(checker, node);
+        break;
+    case NODE_PASS:
+        break;
+    case NODE_EXPRESSION:
+        if (node->kids[0]->kind == NODE_STRING)
+            break;
+        check_expr(checker, node->kids[0]->kind == NODE_CALL ? node->kids[0]->kids[0] : node->kids[0]);
+        source_fail(checker->source, node->at,
+                    "what a query does stands under: for event in events:", "this cannot stand outside the event loop");
+    default:
+        source_fail(checker->source, node->at,
+                    "what a query does stands under: for event in events:", "'%s' cannot stand outside the event loop",
+                    node->kind == NODE_IF      ? "if"
+                    : node->kind == NODE_WHILE ? "while"
+                    : node->kind == NODE_BREAK ? "break"
+                                               : "continue");
+    }
+}
+
+static void check_once(hq_checker *checker, const hq_node *tree)
+{
+    checker->block = &checker->program->body;
+    for (size_t i = 0; i < tree->kid_count; i++)
+        check_top_statement(checker, tree->kids[i]);
+    uint32_t end = (uint32_t)checker->source->length;
+    if (!checker->has_loop)
+        source_fail(checker->source, end, "for event in events:", "the query has no event loop");
+    if (!checker->program->hist_count)
+        source_fail(checker->source, end, "mass = Hist(axis.Regular(100, 0, 200))", "the query declares no histogram");
+    check_complete_groups(checker);
+}
+
+/* Forgets what a pass has found out, except for the kinds of variables. */
+static void forget(hq_checker *checker)
+{
+    for (hq_symbol *symbol = checker->symbols; symbol; symbol = symbol->next) {
+        symbol->is_global = false;
+        symbol->is_local = false;
+        symbol->has_slot = false;
+    }
+}
+
+void check_tree(hq_source *source, const hq_schema *schema, const hq_node *tree)
+{
+    hq_symbol *symbols = NULL;
+    for (int pass = 0;; pass++) {
+        program_free(&source->program);
+        source->program = typed_new();
+        hq_checker *checker = arena_alloc(source->arena, sizeof *checker);
+        *checker = (hq_checker){.source = source, .schema = schema, .program = source->program, .symbols = symbols};
+        forget(checker);
+        check_once(checker, tree);
+        symbols = checker->symbols;
+        if (!checker->again)
+            return;
+        if (pass == MAX_PASSES)
+            source_limit(source, 0,
+                         "the types of the variables depend on each other in too long a chain; start those "
+                         "that become floats with a float, like 0.0");
+    }
+}

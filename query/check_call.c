@@ -1,0 +1,443 @@
+/* query/check_call.c - functions: what is known, what is refused by name, and what a call becomes. */
+#include <math.h>
+#include <string.h>
+
+#include "query/check.h"
+
+typedef hq_value (*check_function)(hq_checker *checker, const hq_node *node);
+
+static hq_value call_len(hq_checker *checker, const hq_node *node);
+static hq_value call_abs(hq_checker *checker, const hq_node *node);
+static hq_value call_min(hq_checker *checker, const hq_node *node);
+static hq_value call_max(hq_checker *checker, const hq_node *node);
+static hq_value call_round(hq_checker *checker, const hq_node *node);
+static hq_value call_int(hq_checker *checker, const hq_node *node);
+static hq_value call_float(hq_checker *checker, const hq_node *node);
+static hq_value call_bool(hq_checker *checker, const hq_node *node);
+static hq_value call_power(hq_checker *checker, const hq_node *node);
+static hq_value call_range(hq_checker *checker, const hq_node *node);
+static hq_value call_enumerate(hq_checker *checker, const hq_node *node);
+static hq_value call_floor(hq_checker *checker, const hq_node *node);
+static hq_value call_ceil(hq_checker *checker, const hq_node *node);
+static hq_value call_trunc(hq_checker *checker, const hq_node *node);
+static hq_value call_isnan(hq_checker *checker, const hq_node *node);
+static hq_value call_isinf(hq_checker *checker, const hq_node *node);
+static hq_value call_isfinite(hq_checker *checker, const hq_node *node);
+static hq_value call_fabs(hq_checker *checker, const hq_node *node);
+static hq_value call_log(hq_checker *checker, const hq_node *node);
+static hq_value call_hypot(hq_checker *checker, const hq_node *node);
+static hq_value call_misplaced(hq_checker *checker, const hq_node *node);
+
+typedef struct known_function {
+    hq_module module;
+    const char *name;
+    unsigned least, most; /* arguments */
+    check_function check;
+} known_function;
+
+/* Those of math that are not here are looked for among MATH_FUNCTIONS. */
+static const known_function KNOWN[] = {
+    {MODULE_BUILTINS, "abs", 1, 1, call_abs},
+    {MODULE_BUILTINS, "bool", 1, 1, call_bool},
+    {MODULE_BUILTINS, "enumerate", 1, 2, call_enumerate},
+    {MODULE_BUILTINS, "float", 1, 1, call_float},
+    {MODULE_BUILTINS, "int", 1, 1, call_int},
+    {MODULE_BUILTINS, "len", 1, 1, call_len},
+    {MODULE_BUILTINS, "max", 1, 100, call_max},
+    {MODULE_BUILTINS, "min", 1, 100, call_min},
+    {MODULE_BUILTINS, "pow", 2, 2, call_power},
+    {MODULE_BUILTINS, "range", 1, 3, call_range},
+    {MODULE_BUILTINS, "round", 1, 1, call_round},
+    {MODULE_MATH, "ceil", 1, 1, call_ceil},
+    {MODULE_MATH, "fabs", 1, 1, call_fabs},
+    {MODULE_MATH, "floor", 1, 1, call_floor},
+    {MODULE_MATH, "hypot", 1, 100, call_hypot},
+    {MODULE_MATH, "isfinite", 1, 1, call_isfinite},
+    {MODULE_MATH, "isinf", 1, 1, call_isinf},
+    {MODULE_MATH, "isnan", 1, 1, call_isnan},
+    {MODULE_MATH, "log", 1, 2, call_log},
+    {MODULE_MATH, "trunc", 1, 1, call_trunc},
+    {MODULE_HIST, "Hist", 0, 100, call_misplaced},
+    {MODULE_AXIS, "Regular", 0, 100, call_misplaced},
+    {MODULE_STORAGE, "Double", 0, 0, call_misplaced},
+    {MODULE_STORAGE, "Int64", 0, 0, call_misplaced},
+    {MODULE_STORAGE, "Weight", 0, 0, call_misplaced},
+};
+enum { KNOWN_COUNT = sizeof KNOWN / sizeof *KNOWN };
+
+static const struct {
+    hq_module module;
+    const char *name, *why;
+} REFUSED[] = {
+    {MODULE_BUILTINS, "all", "write the loop out, with a bool for its outcome"},
+    {MODULE_BUILTINS, "any", "write the loop out, with a bool for its outcome"},
+    {MODULE_BUILTINS, "complex", "keep the real and the imaginary part in two variables"},
+    {MODULE_BUILTINS, "dict", "keep the numbers in variables of their own"},
+    {MODULE_BUILTINS, "divmod", "write a // b and a % b"},
+    {MODULE_BUILTINS, "eval", "a query can do nothing but compute and fill histograms"},
+    {MODULE_BUILTINS, "exec", "a query can do nothing but compute and fill histograms"},
+    {MODULE_BUILTINS, "filter", "write the loop out, with an if in it"},
+    {MODULE_BUILTINS, "getattr", "write the column's name: event.name or event[\"name\"]"},
+    {MODULE_BUILTINS, "hasattr", "the columns of the data set are known before the query runs"},
+    {MODULE_BUILTINS, "input", "a query can do nothing but compute and fill histograms"},
+    {MODULE_BUILTINS, "isinstance", "every variable has one type, known before the query runs"},
+    {MODULE_BUILTINS, "iter", "write the loop as a for statement"},
+    {MODULE_BUILTINS, "list", "keep the numbers in variables of their own"},
+    {MODULE_BUILTINS, "map", "write the loop out"},
+    {MODULE_BUILTINS, "next", "write the loop as a for statement"},
+    {MODULE_BUILTINS, "open", "a query reads and writes no files"},
+    {MODULE_BUILTINS, "print", "a query's only output is its histograms"},
+    {MODULE_BUILTINS, "reversed", "loop over range(len(x) - 1, -1, -1) and take elements by index"},
+    {MODULE_BUILTINS, "set", "keep the numbers in variables of their own"},
+    {MODULE_BUILTINS, "sorted", "look for the largest by a loop that keeps it in a variable"},
+    {MODULE_BUILTINS, "str", "strings stand only in the declarations of histograms"},
+    {MODULE_BUILTINS, "sum", "write the loop out: total = 0.0, then total += … in it"},
+    {MODULE_BUILTINS, "tuple", "keep the numbers in variables of their own"},
+    {MODULE_BUILTINS, "type", "every variable has one type, known before the query runs"},
+    {MODULE_BUILTINS, "zip", "loop over range(len(x)) and take elements by index"},
+    {MODULE_MATH, "comb", "it works on integers without bounds"},
+    {MODULE_MATH, "dist", "use math.hypot on the differences"},
+    {MODULE_MATH, "factorial", "use math.gamma(n + 1)"},
+    {MODULE_MATH, "fma", "write a * b + c"},
+    {MODULE_MATH, "frexp", "it gives a tuple"},
+    {MODULE_MATH, "fsum", "write the loop out: total = 0.0, then total += … in it"},
+    {MODULE_MATH, "gcd", "write the loop out"},
+    {MODULE_MATH, "isclose", "compare abs(a - b) with a tolerance"},
+    {MODULE_MATH, "isqrt", "use int(math.sqrt(n))"},
+    {MODULE_MATH, "lcm", "write the loop out"},
+    {MODULE_MATH, "ldexp", "write x * 2.0 ** n"},
+    {MODULE_MATH, "modf", "use math.trunc(x) and x - math.trunc(x)"},
+    {MODULE_MATH, "perm", "it works on integers without bounds"},
+    {MODULE_MATH, "prod", "write the loop out"},
+    {MODULE_MATH, "sumprod", "write the loop out"},
+    {MODULE_MATH, "ulp", "use math.nextafter"},
+    {MODULE_HIST, "NamedHist", "use Hist with named axes"},
+    {MODULE_HIST, "BaseHist", "use Hist"},
+    {MODULE_HIST, "new", "use Hist(axis.Regular(bins, low, high))"},
+    {MODULE_AXIS, "Boolean", "use axis.Regular(2, 0, 2)"},
+    {MODULE_AXIS, "IntCategory", "use axis.Regular"},
+    {MODULE_AXIS, "Integer", "axis.Regular(stop - start, start, stop) has the same bins"},
+    {MODULE_AXIS, "StrCategory", "use axis.Regular"},
+    {MODULE_AXIS, "Variable", "use axis.Regular"},
+    {MODULE_STORAGE, "AtomicInt64", "use Int64"},
+    {MODULE_STORAGE, "Mean", "use Weight"},
+    {MODULE_STORAGE, "Unlimited", "use Double"},
+    {MODULE_STORAGE, "WeightedMean", "use Weight"},
+};
+
+static const known_function *find_known(hq_module module, const char *name)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        if (KNOWN[i].module == module && strcmp(KNOWN[i].name, name) == 0)
+            return &KNOWN[i];
+    return NULL;
+}
+
+bool check_has_function(hq_module module, const char *name)
+{
+    return find_known(module, name) || (module == MODULE_MATH && name[0] != '.' && math_find(name) >= 0);
+}
+
+void check_guess_functions(hq_guess *guess, hq_module module)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        if (KNOWN[i].module == module)
+            guess_try(guess, KNOWN[i].name);
+    for (size_t i = 0; module == MODULE_MATH && i < MATH_FUNCTION_COUNT; i++)
+        if (MATH_FUNCTIONS[i].name[0] != '.')
+            guess_try(guess, MATH_FUNCTIONS[i].name);
+}
+
+bool check_math_constant(const char *name, double *value_r)
+{
+    static const struct {
+        const char *name;
+        double value;
+    } CONSTANTS[] = {{"pi", M_PI}, {"e", M_E}, {"tau", 2 * M_PI}, {"inf", (double)INFINITY}, {"nan", (double)NAN}};
+    for (size_t i = 0; i < sizeof CONSTANTS / sizeof *CONSTANTS; i++)
+        if (strcmp(name, CONSTANTS[i].name) == 0) {
+            *value_r = CONSTANTS[i].value;
+            return true;
+        }
+    return false;
+}
+
+const char *check_why_no_function(hq_module module, const char *name)
+{
+    for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++)
+        if (REFUSED[i].module == module && strcmp(REFUSED[i].name, name) == 0)
+            return REFUSED[i].why;
+    return NULL;
+}
+
+/* --- arguments --- */
+
+static size_t argument_count(const hq_node *node)
+{
+    return node->kid_count - 1;
+}
+
+static const hq_node *argument(const hq_node *node, size_t index)
+{
+    return node->kids[index + 1];
+}
+
+static const hq_expr *float_argument(hq_checker *checker, const hq_node *node, size_t index)
+{
+    const hq_expr *expr = check_scalar(checker, argument(node, index));
+    checker->at = node->at;
+    return build_convert(checker, expr, SCALAR_FLOAT);
+}
+
+/* A bool becomes an int. */
+static const hq_expr *number_argument(hq_checker *checker, const hq_node *node, size_t index)
+{
+    const hq_expr *expr = check_scalar(checker, argument(node, index));
+    checker->at = node->at;
+    return expr->type == SCALAR_BOOL ? build_convert(checker, expr, SCALAR_INT) : expr;
+}
+
+static void check_count(hq_checker *checker, const hq_node *node, const char *name, unsigned least, unsigned most)
+{
+    for (size_t i = 0; i < argument_count(node); i++)
+        if (argument(node, i)->kind == NODE_KEYWORD &&
+            !(strcmp(name, "enumerate") == 0 && i == 1 && strcmp(argument(node, i)->word->text, "start") == 0))
+            source_fail(checker->source, argument(node, i)->at, NULL, "%s takes no argument named '%.200s'", name,
+                        argument(node, i)->word->text);
+    if (argument_count(node) >= least && argument_count(node) <= most)
+        return;
+    const char *hint = strcmp(name, "round") == 0 ? "hq rounds to whole numbers only" : NULL;
+    if (least == most)
+        source_fail(checker->source, node->at, hint, "%s takes %u argument%s, not %zu", name, least,
+                    least == 1 ? "" : "s", argument_count(node));
+    source_fail(checker->source, node->at, hint, "%s takes %u to %u arguments, not %zu", name, least, most,
+                argument_count(node));
+}
+
+/* --- builtins --- */
+
+static hq_value call_len(hq_checker *checker, const hq_node *node)
+{
+    hq_value whole = check_expr(checker, argument(node, 0));
+    checker->at = node->at;
+    if (kind_is_sequence(whole.kind))
+        return value_of(build_binary(checker, EXPR_SUBTRACT, whole.part[1], whole.part[0]));
+    const char *hint = whole.kind == KIND_EVENTS ? "a query sees one event at a time" : NULL;
+    source_fail(checker->source, argument(node, 0)->at, hint, "%s has no len", check_describe(checker, &whole));
+}
+
+static hq_value call_abs(hq_checker *checker, const hq_node *node)
+{
+    return value_of(build_unary(checker, EXPR_ABS, number_argument(checker, node, 0)));
+}
+
+static hq_value extreme(hq_checker *checker, const hq_node *node, hq_expr_op op)
+{
+    const char *name = op == EXPR_MIN ? "min" : "max";
+    if (argument_count(node) == 1)
+        source_fail(checker->source, node->at, "write the loop out, with a variable for the value so far",
+                    "%s of a sequence is not part of hq's query language", name);
+    const hq_expr *sofar = check_scalar(checker, argument(node, 0));
+    for (size_t i = 1; i < argument_count(node); i++) {
+        const hq_expr *next = check_scalar(checker, argument(node, i));
+        hq_scalar type = (hq_scalar)(sofar->type > next->type ? sofar->type : next->type);
+        checker->at = node->at;
+        if (type == SCALAR_BOOL)
+            type = SCALAR_INT;
+        sofar = build_binary(checker, op, build_convert(checker, sofar, type), build_convert(checker, next, type));
+    }
+    return value_of(sofar);
+}
+
+static hq_value call_min(hq_checker *checker, const hq_node *node)
+{
+    return extreme(checker, node, EXPR_MIN);
+}
+
+static hq_value call_max(hq_checker *checker, const hq_node *node)
+{
+    return extreme(checker, node, EXPR_MAX);
+}
+
+/* To an int by one of MATH_FUNCTIONS; what is an int already stays as it is. */
+static hq_value to_int_by(hq_checker *checker, const hq_node *node, const char *function)
+{
+    const hq_expr *a = number_argument(checker, node, 0);
+    if (a->type == SCALAR_FLOAT && function)
+        a = build_call(checker, function, a, NULL);
+    return value_of(build_convert(checker, a, SCALAR_INT));
+}
+
+static hq_value call_round(hq_checker *checker, const hq_node *node)
+{
+    return to_int_by(checker, node, MATH_ROUND);
+}
+
+static hq_value call_floor(hq_checker *checker, const hq_node *node)
+{
+    return to_int_by(checker, node, MATH_FLOOR);
+}
+
+static hq_value call_ceil(hq_checker *checker, const hq_node *node)
+{
+    return to_int_by(checker, node, MATH_CEIL);
+}
+
+static hq_value call_trunc(hq_checker *checker, const hq_node *node)
+{
+    return to_int_by(checker, node, NULL);
+}
+
+static hq_value call_int(hq_checker *checker, const hq_node *node)
+{
+    return to_int_by(checker, node, NULL);
+}
+
+static hq_value call_float(hq_checker *checker, const hq_node *node)
+{
+    const hq_node *text = argument(node, 0);
+    if (text->kind == NODE_STRING) {
+        /* float("inf") and float("nan") are how many write these; no other string is a number to hq. */
+        const char *word = text->text;
+        double sign = *word == '-' ? -1.0 : 1.0;
+        word += *word == '-' || *word == '+';
+        if (strcmp(word, "inf") == 0 || strcmp(word, "infinity") == 0)
+            return value_of(build_float(checker, sign * (double)INFINITY));
+        if (strcmp(word, "nan") == 0)
+            return value_of(build_float(checker, (double)NAN));
+    }
+    return value_of(float_argument(checker, node, 0));
+}
+
+static hq_value call_bool(hq_checker *checker, const hq_node *node)
+{
+    return value_of(check_condition(checker, argument(node, 0)));
+}
+
+static hq_value call_power(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *base = check_scalar(checker, argument(node, 0));
+    return value_of(check_arithmetic(checker, node, OP_POWER, base, check_scalar(checker, argument(node, 1))));
+}
+
+static hq_value call_range(hq_checker *checker, const hq_node *node)
+{
+    size_t count = argument_count(node);
+    hq_value range = {.kind = KIND_RANGE};
+    const hq_expr *parts[3] = {NULL, NULL, NULL};
+    for (size_t i = 0; i < count; i++)
+        parts[i] = build_once(checker, check_int(checker, argument(node, i), "an argument of range"));
+    checker->at = node->at;
+    range.part[0] = count == 1 ? build_int(checker, 0) : parts[0];
+    range.part[1] = count == 1 ? parts[0] : parts[1];
+    range.part[2] = count == 3 ? parts[2] : build_int(checker, 1);
+    if (range.part[2]->op == EXPR_CONST && range.part[2]->value.integer == 0)
+        source_fail(checker->source, argument(node, 2)->at, NULL, "the step of range must not be 0");
+    if (range.part[2]->op != EXPR_CONST) {
+        hq_stmt *demand = build_stmt(checker, STMT_DEMAND);
+        demand->a = build_binary(checker, EXPR_NOT_EQUAL, range.part[2], build_int(checker, 0));
+        demand->index = build_fault(checker, node->line, "the step of range is 0");
+    }
+    return range;
+}
+
+static hq_value call_enumerate(hq_checker *checker, const hq_node *node)
+{
+    hq_value *inner = arena_alloc(checker->source->arena, sizeof *inner);
+    *inner = check_expr(checker, argument(node, 0));
+    if (!kind_is_sequence(inner->kind))
+        source_fail(checker->source, argument(node, 0)->at, NULL, "%s cannot be enumerated",
+                    check_describe(checker, inner));
+    const hq_expr *start = build_int(checker, 0);
+    if (argument_count(node) == 2) {
+        const hq_node *given = argument(node, 1);
+        start = check_int(checker, given->kind == NODE_KEYWORD ? given->kids[0] : given, "the start of enumerate");
+    }
+    return (hq_value){.kind = KIND_ENUMERATE, .inner = inner, .part = {build_once(checker, start)}};
+}
+
+/* --- math --- */
+
+static hq_value call_isnan(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *a = build_once(checker, float_argument(checker, node, 0));
+    return value_of(build_binary(checker, EXPR_NOT_EQUAL, a, a));
+}
+
+static hq_value against_infinity(hq_checker *checker, const hq_node *node, hq_expr_op op)
+{
+    const hq_expr *size = build_unary(checker, EXPR_ABS, float_argument(checker, node, 0));
+    return value_of(build_binary(checker, op, size, build_float(checker, (double)INFINITY)));
+}
+
+static hq_value call_isinf(hq_checker *checker, const hq_node *node)
+{
+    return against_infinity(checker, node, EXPR_EQUAL);
+}
+
+static hq_value call_isfinite(hq_checker *checker, const hq_node *node)
+{
+    return against_infinity(checker, node, EXPR_LESS);
+}
+
+static hq_value call_fabs(hq_checker *checker, const hq_node *node)
+{
+    return value_of(build_unary(checker, EXPR_ABS, float_argument(checker, node, 0)));
+}
+
+static hq_value call_log(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *x = float_argument(checker, node, 0);
+    if (argument_count(node) == 1)
+        return value_of(build_call(checker, "log", x, NULL));
+    return value_of(build_call(checker, MATH_LOG_TO_BASE, x, float_argument(checker, node, 1)));
+}
+
+static hq_value call_hypot(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *sofar = float_argument(checker, node, 0);
+    if (argument_count(node) == 1)
+        return value_of(build_unary(checker, EXPR_ABS, sofar));
+    for (size_t i = 1; i < argument_count(node); i++)
+        sofar = build_call(checker, "hypot", sofar, float_argument(checker, node, i));
+    return value_of(sofar);
+}
+
+static hq_value call_misplaced(hq_checker *checker, const hq_node *node)
+{
+    const char *hint = checker->is_in_event ? "declare every histogram above the event loop" : NULL;
+    source_fail(checker->source, node->at, hint,
+                "a histogram is declared as name = Hist(axis.Regular(bins, low, high), …)");
+}
+
+static hq_value call_math(hq_checker *checker, const hq_node *node, const char *name)
+{
+    const math_function *function = &MATH_FUNCTIONS[math_find(name)];
+    unsigned count = function->unary ? 1 : 2;
+    check_count(checker, node, name, count, count);
+    const hq_expr *a = float_argument(checker, node, 0);
+    return value_of(build_call(checker, name, a, count == 2 ? float_argument(checker, node, 1) : NULL));
+}
+
+hq_value check_call(hq_checker *checker, const hq_node *node)
+{
+    hq_value callee = check_expr(checker, node->kids[0]);
+    checker->at = node->at;
+    if (callee.kind == KIND_FILL)
+        source_fail(checker->source, node->at, "write it as a statement of its own", "fill gives no value");
+    if (callee.kind != KIND_FUNCTION) {
+        const char *hint = node->kids[0]->kind == NODE_NAME && node->kids[0]->word->symbol &&
+                                   node->kids[0]->word->symbol->is_local &&
+                                   check_has_function(MODULE_BUILTINS, node->kids[0]->word->text)
+                               ? "the event loop uses this name for a variable; give the variable another one"
+                               : NULL;
+        source_fail(checker->source, node->at, hint, "%s is %s and cannot be called",
+                    check_spell(checker, node->kids[0]), check_describe(checker, &callee));
+    }
+    const known_function *known = find_known((hq_module)callee.ref, callee.text);
+    if (!known)
+        return call_math(checker, node, callee.text);
+    if (known->check != call_misplaced)
+        check_count(checker, node, known->name, known->least, known->most);
+    return known->check(checker, node);
+}

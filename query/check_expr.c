@@ -1,0 +1,431 @@
+/* query/check_expr.c - the types of expressions, and what they become. */
+#include <string.h>
+
+#include "query/check.h"
+
+/* --- operands --- */
+
+static _Noreturn void refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value)
+{
+    const char *hint = NULL;
+    if (kind_is_sequence(value->kind))
+        hint = "loop over its elements, or ask for its len()";
+    else if (value->kind == KIND_RECORD)
+        hint = "take one of its members";
+    else if (value->kind == KIND_FUNCTION)
+        hint = source_format(checker->source, "call it: %s(…)", value->text);
+    source_fail(checker->source, node->at, hint, "a number should stand here, and this is %s",
+                check_describe(checker, value));
+}
+
+const hq_expr *check_scalar(hq_checker *checker, const hq_node *node)
+{
+    hq_value value = check_expr(checker, node);
+    if (!kind_is_scalar(value.kind))
+        refuse_operand(checker, node, &value);
+    return value.part[0];
+}
+
+const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what)
+{
+    const hq_expr *expr = check_scalar(checker, node);
+    if (expr->type == SCALAR_FLOAT)
+        source_fail(checker->source, node->at, "make it an int with int(…)", "%s must be an int, and this is a float",
+                    what);
+    return build_convert(checker, expr, SCALAR_INT);
+}
+
+static const hq_expr *truth_of(hq_checker *checker, const hq_node *node, const hq_value *value)
+{
+    if (kind_is_scalar(value->kind))
+        return build_convert(checker, value->part[0], SCALAR_BOOL);
+    if (kind_is_sequence(value->kind))
+        return build_binary(checker, EXPR_LESS, value->part[0], value->part[1]);
+    source_fail(checker->source, node->at, NULL, "a condition should stand here, and this is %s",
+                check_describe(checker, value));
+}
+
+const hq_expr *check_condition(hq_checker *checker, const hq_node *node)
+{
+    hq_value value = check_expr(checker, node);
+    checker->at = node->at;
+    return truth_of(checker, node, &value);
+}
+
+static hq_scalar wider(const hq_expr *a, const hq_expr *b)
+{
+    return (hq_scalar)(a->type > b->type ? a->type : b->type);
+}
+
+/* --- arithmetic --- */
+
+static const hq_expr *int_power(hq_checker *checker, const hq_node *node, const hq_expr *a, const hq_expr *b)
+{
+    if (b->op == EXPR_CONST && b->value.integer < 0)
+        return build_binary(checker, EXPR_POWER, build_convert(checker, a, SCALAR_FLOAT),
+                            build_convert(checker, b, SCALAR_FLOAT));
+    if (b->op != EXPR_CONST) {
+        /* Python would give a float for a negative exponent, NumPy an error: where they agree, it is an int. */
+        b = build_once(checker, b);
+        hq_stmt *demand = build_stmt(checker, STMT_DEMAND);
+        demand->a = build_binary(checker, EXPR_GREATER_EQUAL, b, build_int(checker, 0));
+        demand->index = build_fault(checker, node->line,
+                                    "an int to the power of a negative int is no int: make one of them a float(…)");
+    }
+    return build_binary(checker, EXPR_POWER, a, b);
+}
+
+const hq_expr *check_arithmetic(hq_checker *checker, const hq_node *node, int op, const hq_expr *a, const hq_expr *b)
+{
+    hq_scalar type = wider(a, b);
+    hq_expr_op kind;
+    char buffer[3];
+    checker->at = node->at;
+    switch (op) {
+    case '&':
+    case '|':
+    case '^':
+    case OP_SHIFT_LEFT:
+    case OP_SHIFT_RIGHT:
+        if (type == SCALAR_FLOAT)
+            source_fail(checker->source, node->at,
+                        op == '&'   ? "to join conditions, use and"
+                        : op == '|' ? "to join conditions, use or"
+                        : op == '^' ? "the power is written **"
+                                    : NULL,
+                        "'%s' works on ints and bools only, and this is a float", operator_text(op, buffer));
+        kind = op == '&'             ? EXPR_BIT_AND
+               : op == '|'           ? EXPR_BIT_OR
+               : op == '^'           ? EXPR_BIT_XOR
+               : op == OP_SHIFT_LEFT ? EXPR_SHIFT_LEFT
+                                     : EXPR_SHIFT_RIGHT;
+        if (kind == EXPR_SHIFT_LEFT || kind == EXPR_SHIFT_RIGHT)
+            type = SCALAR_INT;
+        break;
+    case '/':
+        type = SCALAR_FLOAT;
+        kind = EXPR_DIVIDE;
+        break;
+    default:
+        kind = op == '+'               ? EXPR_ADD
+               : op == '-'             ? EXPR_SUBTRACT
+               : op == '*'             ? EXPR_MULTIPLY
+               : op == '%'             ? EXPR_MODULO
+               : op == OP_FLOOR_DIVIDE ? EXPR_FLOOR_DIVIDE
+                                       : EXPR_POWER;
+        if (type == SCALAR_BOOL)
+            type = SCALAR_INT;
+    }
+    a = build_convert(checker, a, type);
+    b = build_convert(checker, b, type);
+    if (kind == EXPR_POWER && type == SCALAR_INT)
+        return int_power(checker, node, a, b);
+    return build_binary(checker, kind, a, b);
+}
+
+static hq_value check_binary(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *a = check_scalar(checker, node->kids[0]);
+    const hq_expr *b = check_scalar(checker, node->kids[1]);
+    return value_of(check_arithmetic(checker, node, node->op, a, b));
+}
+
+static hq_value check_unary(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *a = check_scalar(checker, node->kids[0]);
+    checker->at = node->at;
+    if (a->type == SCALAR_BOOL)
+        a = build_convert(checker, a, SCALAR_INT);
+    if (node->op == '+')
+        return value_of(a);
+    if (node->op == '-')
+        return value_of(build_unary(checker, EXPR_NEGATE, a));
+    if (a->type == SCALAR_FLOAT)
+        source_fail(checker->source, node->at, "to turn a condition round, use not",
+                    "'~' works on ints only, and this is a float");
+    return value_of(build_unary(checker, EXPR_INVERT, a));
+}
+
+/* --- conditions --- */
+
+static const hq_expr *compare(hq_checker *checker, const hq_node *node, int op, const hq_expr *a, const hq_expr *b)
+{
+    hq_scalar type = wider(a, b);
+    hq_expr_op kind = op == '<'                ? EXPR_LESS
+                      : op == '>'              ? EXPR_GREATER
+                      : op == OP_LESS_EQUAL    ? EXPR_LESS_EQUAL
+                      : op == OP_GREATER_EQUAL ? EXPR_GREATER_EQUAL
+                      : op == OP_EQUAL         ? EXPR_EQUAL
+                                               : EXPR_NOT_EQUAL;
+    checker->at = node->at;
+    /* bools are compared as the numbers 0 and 1 */
+    if (type == SCALAR_BOOL)
+        type = SCALAR_INT;
+    return build_binary(checker, kind, build_convert(checker, a, type), build_convert(checker, b, type));
+}
+
+/* What the operands after the first need to run (an index that is looked at, a loop) may run only if they count: such
+ * a chain becomes if statements round a slot; any other stays an expression. */
+typedef struct short_circuit {
+    hq_expr_op op; /* EXPR_AND or EXPR_OR */
+    const hq_expr *sofar;
+} short_circuit;
+
+static void chain_add(hq_checker *checker, short_circuit *chain, const hq_expr *next, hq_block *needed)
+{
+    if (!needed->first) {
+        chain->sofar = build_binary(checker, chain->op, chain->sofar, next);
+        return;
+    }
+    uint32_t slot = build_new_slot(checker, SCALAR_BOOL);
+    build_set(checker, slot, chain->sofar);
+    hq_block *outer = checker->block;
+    checker->block = needed;
+    build_set(checker, slot, next);
+    checker->block = outer;
+    hq_stmt *test = build_stmt(checker, STMT_IF);
+    test->a = chain->op == EXPR_AND ? build_slot(checker, slot)
+                                    : build_unary(checker, EXPR_NOT, build_slot(checker, slot));
+    test->body = needed;
+    chain->sofar = build_slot(checker, slot);
+}
+
+static hq_value check_compare(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *left = check_scalar(checker, node->kids[0]);
+    const hq_expr *right = check_scalar(checker, node->kids[1]);
+    if (node->kid_count > 2)
+        right = build_once(checker, right);
+    short_circuit chain = {EXPR_AND, compare(checker, node, node->ops[0], left, right)};
+    for (size_t i = 2; i < node->kid_count; i++) {
+        left = right;
+        hq_block *outer = build_begin_block(checker);
+        right = check_scalar(checker, node->kids[i]);
+        hq_block *needed = checker->block;
+        if (i + 1 < node->kid_count && !build_is_simple(right)) {
+            /* The next link uses it too. A slot that is set on one way only would do, but an expression that needs
+             * nothing to run is as well computed on both. */
+            if (!needed->first)
+                build_end_block(checker, outer);
+            right = build_once(checker, right);
+        }
+        const hq_expr *link = compare(checker, node, node->ops[i - 1], left, right);
+        build_end_block(checker, outer);
+        chain_add(checker, &chain, link, needed);
+    }
+    return value_of(chain.sofar);
+}
+
+/* --- one value or another --- */
+
+/* A value, and the statements that have to run before it is there. */
+typedef struct branch {
+    hq_value value;
+    hq_block *block;
+} branch;
+
+static branch check_branch(hq_checker *checker, const hq_node *node)
+{
+    hq_block *outer = build_begin_block(checker);
+    branch side = {check_expr(checker, node), checker->block};
+    build_end_block(checker, outer);
+    return side;
+}
+
+static branch branch_of(hq_checker *checker, hq_value value)
+{
+    return (branch){value, arena_alloc(checker->program->arena, sizeof(hq_block))};
+}
+
+static void set_in(hq_checker *checker, hq_block *block, const uint32_t *slots, const hq_value *value, size_t parts)
+{
+    hq_block *outer = checker->block;
+    checker->block = block;
+    for (size_t i = 0; i < parts; i++)
+        build_set(checker, slots[i],
+                  build_convert(checker, value->part[i], (hq_scalar)checker->program->slots[slots[i]]));
+    checker->block = outer;
+}
+
+static hq_value choose(hq_checker *checker, const hq_node *node, const hq_expr *condition, branch yes, branch no)
+{
+    checker->at = node->at;
+    hq_value result = yes.value;
+    bool is_scalar = kind_is_scalar(yes.value.kind) && kind_is_scalar(no.value.kind);
+    if (!is_scalar && (yes.value.kind != no.value.kind || yes.value.ref != no.value.ref))
+        source_fail(checker->source, node->at, NULL, "one side is %s, the other %s",
+                    check_describe(checker, &yes.value), check_describe(checker, &no.value));
+    if (!is_scalar && yes.value.kind > KIND_RANGE)
+        source_fail(checker->source, node->at, NULL, "%s cannot be chosen by a condition",
+                    check_describe(checker, &yes.value));
+    if (is_scalar && !yes.block->first && !no.block->first) {
+        hq_scalar type = wider(yes.value.part[0], no.value.part[0]);
+        return value_of(build_cond(checker, condition, build_convert(checker, yes.value.part[0], type),
+                                   build_convert(checker, no.value.part[0], type)));
+    }
+    size_t parts = is_scalar || result.kind == KIND_RECORD ? 1 : result.kind == KIND_RANGE ? 3 : 2;
+    uint32_t slots[3] = {0};
+    for (size_t i = 0; i < parts; i++)
+        slots[i] = build_new_slot(checker, is_scalar ? wider(yes.value.part[0], no.value.part[0]) : SCALAR_INT);
+    set_in(checker, yes.block, slots, &yes.value, parts);
+    set_in(checker, no.block, slots, &no.value, parts);
+    hq_stmt *choice = build_stmt(checker, STMT_IF);
+    choice->a = condition;
+    choice->body = yes.block;
+    choice->other = no.block;
+    if (is_scalar)
+        return value_of(build_slot(checker, slots[0]));
+    for (size_t i = 0; i < parts; i++)
+        result.part[i] = build_slot(checker, slots[i]);
+    return result;
+}
+
+/* x if c else y */
+static hq_value check_cond(hq_checker *checker, const hq_node *node)
+{
+    const hq_expr *condition = check_condition(checker, node->kids[0]);
+    branch yes = check_branch(checker, node->kids[1]);
+    return choose(checker, node, condition, yes, check_branch(checker, node->kids[2]));
+}
+
+static void demand_scalar(hq_checker *checker, const hq_node *node, const hq_value *value)
+{
+    if (!kind_is_scalar(value->kind))
+        source_fail(checker->source, node->at, kind_is_sequence(value->kind) ? "compare its len() with 0" : NULL,
+                    "'and' and 'or' join numbers and conditions, and this is %s", check_describe(checker, value));
+}
+
+/* Bools are joined as bools. Of numbers the first one's value decides which of the two is the result. */
+static hq_value check_and_or(hq_checker *checker, const hq_node *node)
+{
+    hq_value sofar = check_expr(checker, node->kids[0]);
+    demand_scalar(checker, node->kids[0], &sofar);
+    for (size_t i = 1; i < node->kid_count; i++) {
+        branch next = check_branch(checker, node->kids[i]);
+        demand_scalar(checker, node->kids[i], &next.value);
+        checker->at = node->at;
+        if (sofar.kind == KIND_BOOL && next.value.kind == KIND_BOOL) {
+            short_circuit chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, sofar.part[0]};
+            chain_add(checker, &chain, next.value.part[0], next.block);
+            sofar = value_of(chain.sofar);
+            continue;
+        }
+        sofar.part[0] = build_once(checker, sofar.part[0]);
+        const hq_expr *condition = build_convert(checker, sofar.part[0], SCALAR_BOOL);
+        branch given = branch_of(checker, sofar);
+        sofar = node->kind == NODE_AND ? choose(checker, node, condition, next, given)
+                                       : choose(checker, node, condition, given, next);
+    }
+    return sofar;
+}
+
+/* --- indices and slices --- */
+
+/* Where a bound of a slice lies, from 0 to the length, by Python's rules. bound is an int. */
+static const hq_expr *clamp_bound(hq_checker *checker, const hq_expr *bound, const hq_expr *length)
+{
+    const hq_expr *zero = build_int(checker, 0);
+    if (bound->op == EXPR_CONST && bound->value.integer >= 0)
+        return build_binary(checker, EXPR_MIN, bound, length);
+    bound = build_once(checker, bound);
+    const hq_expr *from_end = build_binary(checker, EXPR_MAX, build_binary(checker, EXPR_ADD, bound, length), zero);
+    if (bound->op == EXPR_CONST)
+        return from_end;
+    return build_cond(checker, build_binary(checker, EXPR_LESS, bound, zero), from_end,
+                      build_binary(checker, EXPR_MIN, bound, length));
+}
+
+static hq_value check_slice(hq_checker *checker, const hq_node *node, hq_value whole)
+{
+    const hq_node *slice = node->kids[1];
+    if (!kind_is_sequence(whole.kind))
+        source_fail(checker->source, node->at, NULL, "a slice of %s", check_describe(checker, &whole));
+    if (slice->kids[2]) {
+        const hq_expr *step = check_int(checker, slice->kids[2], "the step of a slice");
+        if (step->op != EXPR_CONST || step->value.integer != 1)
+            source_fail(checker->source, slice->kids[2]->at,
+                        "loop over range(start, stop, step) and take elements by index",
+                        "slices with a step are not part of hq's query language");
+    }
+    const hq_expr *begin = whole.part[0];
+    const hq_expr *length = build_once(checker, build_binary(checker, EXPR_SUBTRACT, whole.part[1], begin));
+    const hq_expr *low = slice->kids[0] ? check_int(checker, slice->kids[0], "the start of a slice") : NULL;
+    const hq_expr *high = slice->kids[1] ? check_int(checker, slice->kids[1], "the stop of a slice") : NULL;
+    checker->at = node->at;
+    if (low)
+        whole.part[0] = build_copy(checker, build_binary(checker, EXPR_ADD, begin, clamp_bound(checker, low, length)));
+    if (high) {
+        const hq_expr *end = build_binary(checker, EXPR_ADD, begin, clamp_bound(checker, high, length));
+        /* With both bounds the end may lie before the start: the slice is empty then. */
+        whole.part[1] = build_copy(checker, low ? build_binary(checker, EXPR_MAX, whole.part[0], end) : end);
+    }
+    return whole;
+}
+
+static hq_value check_index(hq_checker *checker, const hq_node *node)
+{
+    hq_value whole = check_expr(checker, node->kids[0]);
+    const hq_node *index = node->kids[1];
+    checker->at = node->at;
+    if (whole.kind == KIND_EVENT) {
+        if (index->kind == NODE_STRING)
+            return check_column(checker, node, index->text);
+        source_fail(checker->source, index->at, "event[\"name\"]", "a column's name in quotes should stand here");
+    }
+    if (index->kind == NODE_SLICE)
+        return check_slice(checker, node, whole);
+    if (!kind_is_sequence(whole.kind))
+        source_fail(checker->source, node->at, NULL, "%s cannot be indexed", check_describe(checker, &whole));
+    if (index->kind == NODE_STRING)
+        source_fail(checker->source, index->at, NULL, "an int should stand here, and this is a string");
+    const hq_expr *number = check_int(checker, index, "an index");
+    checker->at = node->at;
+    uint32_t slot = build_new_slot(checker, SCALAR_INT);
+    hq_stmt *stmt = build_stmt(checker, STMT_INDEX);
+    stmt->slot = slot;
+    stmt->a = whole.part[0];
+    stmt->b = whole.part[1];
+    stmt->c = number;
+    stmt->index = build_fault(checker, node->line, check_spell(checker, node->kids[0]));
+    return check_element(checker, &whole, build_slot(checker, slot));
+}
+
+hq_value check_expr(hq_checker *checker, const hq_node *node)
+{
+    checker->at = node->at;
+    switch (node->kind) {
+    case NODE_INT:
+        return value_of(build_int(checker, node->value.integer));
+    case NODE_FLOAT:
+        return value_of(build_float(checker, node->value.number));
+    case NODE_BOOL:
+        return value_of(build_bool(checker, node->value.integer != 0));
+    case NODE_STRING:
+        return (hq_value){.kind = KIND_STRING, .text = node->text};
+    case NODE_NAME:
+        return check_name(checker, node);
+    case NODE_ATTR:
+        return check_attribute(checker, node);
+    case NODE_INDEX:
+        return check_index(checker, node);
+    case NODE_CALL:
+        return check_call(checker, node);
+    case NODE_UNARY:
+        return check_unary(checker, node);
+    case NODE_NOT:
+        return value_of(build_unary(checker, EXPR_NOT, check_condition(checker, node->kids[0])));
+    case NODE_BINARY:
+        return check_binary(checker, node);
+    case NODE_COMPARE:
+        return check_compare(checker, node);
+    case NODE_AND:
+    case NODE_OR:
+        return check_and_or(checker, node);
+    case NODE_COND:
+        return check_cond(checker, node);
+    case NODE_TUPLE:
+        return (hq_value){.kind = KIND_TUPLE, .node = node};
+    default:
+        source_fail(checker->source, node->at, NULL, "this cannot stand here");
+    }
+}

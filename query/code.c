@@ -1,0 +1,333 @@
+#include "query/code.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "query/code_emit.h"
+
+enum { ENTRIES_BETWEEN_LOOKS = 1024 };
+
+typedef int32_t (*run_function)(const column_view *columns, void *const *bins, int64_t *const *fills, code_state *state,
+                                uint64_t first, uint64_t last);
+
+/* All it needs of the program is copied: code may outlive it. */
+struct hq_code {
+    LLVMOrcLLJITRef jit;
+    run_function run;
+    hq_schema *columns;
+    uint32_t *group_columns; /* for each column, the one whose offsets its group goes by; itself if flat */
+    hq_histset *shape;       /* empty histograms as the program declares them */
+    hq_fault *faults;
+    size_t fault_count;
+};
+
+static pthread_once_t target_once = PTHREAD_ONCE_INIT;
+
+static void start_target(void)
+{
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+}
+
+/* --- compiling --- */
+
+static hq_error fail_with(hq_reason *reason, LLVMErrorRef error, const char *what)
+{
+    char *message = LLVMGetErrorMessage(error);
+    hq_error code = hq_fail(reason, HQ_EINTERNAL, "compiling the query: %s: %s", what, message);
+    LLVMDisposeErrorMessage(message);
+    return code;
+}
+
+/* A target machine for the host, or NULL. The passes ask it what instructions cost. */
+static LLVMTargetMachineRef host_machine(hq_reason *reason)
+{
+    char *triple = LLVMGetDefaultTargetTriple();
+    char *cpu = LLVMGetHostCPUName();
+    char *features = LLVMGetHostCPUFeatures();
+    char *message = NULL;
+    LLVMTargetRef target;
+    LLVMTargetMachineRef machine = NULL;
+    if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+        hq_fail(reason, HQ_EUNSUPPORTED, "LLVM cannot compile for this machine (%s): %s", triple, message);
+        LLVMDisposeMessage(message);
+    } else {
+        machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                          LLVMCodeModelJITDefault);
+    }
+    LLVMDisposeMessage(triple);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(features);
+    return machine;
+}
+
+static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, hq_reason *reason)
+{
+    char *message = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message)) {
+        hq_error code = hq_fail(reason, HQ_EINTERNAL, "compiling the query: %s", message);
+        LLVMDisposeMessage(message);
+        return code;
+    }
+    LLVMDisposeMessage(message);
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMPassBuilderOptionsSetLoopVectorization(options, true);
+    LLVMPassBuilderOptionsSetSLPVectorization(options, true);
+    LLVMErrorRef error = LLVMRunPasses(module, "default<O2>", machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    return error ? fail_with(reason, error, "optimising") : HQ_OK;
+}
+
+static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, uintptr_t address)
+{
+    LLVMJITSymbolFlags flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
+    return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit, name), {address, flags}};
+}
+
+/* Tells the machine code where the functions are that it calls. */
+static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
+{
+    size_t count = 0;
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 2, sizeof *symbols);
+    for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
+        char name[64];
+        const math_function *function = &MATH_FUNCTIONS[i];
+        snprintf(name, sizeof name, CODE_MATH_FORMAT, i);
+        symbols[count++] = symbol_at(jit, name,
+                                     function->unary ? (uintptr_t)function->unary : (uintptr_t)function->binary);
+    }
+    symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
+    symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
+    free(symbols);
+    LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), unit);
+    if (error) {
+        LLVMOrcDisposeMaterializationUnit(unit);
+        return fail_with(reason, error, "defining symbols");
+    }
+    /* On a machine without an instruction for it LLVM calls the C library for floor and its kin. */
+    LLVMOrcDefinitionGeneratorRef generator = NULL;
+    error = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&generator, LLVMOrcLLJITGetGlobalPrefix(jit), NULL,
+                                                                 NULL);
+    if (error)
+        return fail_with(reason, error, "looking at the process's symbols");
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), generator);
+    return HQ_OK;
+}
+
+/* The program as an optimised module, in a context of its own. */
+static hq_error make_module(const hq_program *program, LLVMOrcThreadSafeModuleRef *module_r, hq_reason *reason)
+{
+    LLVMTargetMachineRef machine = host_machine(reason);
+    if (!machine)
+        return HQ_EUNSUPPORTED;
+    LLVMOrcThreadSafeContextRef shared = LLVMOrcCreateNewThreadSafeContext();
+    LLVMContextRef context = LLVMOrcThreadSafeContextGetContext(shared);
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("hq", context);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(module, triple);
+    LLVMSetModuleDataLayout(module, layout);
+    LLVMDisposeTargetData(layout);
+    LLVMDisposeMessage(triple);
+
+    hq_emit emit = {.program = program, .context = context, .module = module};
+    emit.builder = LLVMCreateBuilderInContext(context);
+    emit_function(&emit);
+    LLVMDisposeBuilder(emit.builder);
+    emit_clear(&emit);
+
+    hq_error error = optimise(module, machine, reason);
+    if (error)
+        LLVMDisposeModule(module);
+    else
+        *module_r = LLVMOrcCreateNewThreadSafeModule(module, shared);
+    LLVMOrcDisposeThreadSafeContext(shared);
+    LLVMDisposeTargetMachine(machine);
+    return error;
+}
+
+static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *reason)
+{
+    LLVMOrcThreadSafeModuleRef module;
+    hq_error error = make_module(program, &module, reason);
+    if (error)
+        return error;
+    LLVMErrorRef problem = LLVMOrcCreateLLJIT(&code->jit, NULL);
+    if (problem) {
+        LLVMOrcDisposeThreadSafeModule(module);
+        return fail_with(reason, problem, "starting the compiler");
+    }
+    error = define_symbols(code->jit, reason);
+    if (error) {
+        LLVMOrcDisposeThreadSafeModule(module);
+        return error;
+    }
+    problem = LLVMOrcLLJITAddLLVMIRModule(code->jit, LLVMOrcLLJITGetMainJITDylib(code->jit), module);
+    if (problem)
+        return fail_with(reason, problem, "handing the code over");
+    LLVMOrcExecutorAddress address;
+    problem = LLVMOrcLLJITLookup(code->jit, &address, CODE_FUNCTION_NAME);
+    if (problem)
+        return fail_with(reason, problem, "making machine code");
+    code->run = (run_function)(uintptr_t)address;
+    return HQ_OK;
+}
+
+static void copy_facts(hq_code *code, const hq_program *program)
+{
+    code->columns = schema_copy(program->columns);
+    code->group_columns = hq_calloc(program->columns->count + 1, sizeof *code->group_columns);
+    for (size_t i = 0; i < program->columns->count; i++)
+        code->group_columns[i] = program->columns->fields[i].is_jagged
+                                     ? program->groups[program->column_groups[i]].column
+                                     : (uint32_t)i;
+    code->shape = program_new_hists(program);
+    code->fault_count = program->fault_count;
+    code->faults = hq_calloc(program->fault_count + 1, sizeof *code->faults);
+    for (size_t i = 0; i < program->fault_count; i++)
+        code->faults[i] = (hq_fault){program->faults[i].line, hq_strdup(program->faults[i].text)};
+}
+
+hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *reason)
+{
+    pthread_once(&target_once, start_target);
+    hq_code *code = hq_calloc(1, sizeof *code);
+    copy_facts(code, program);
+    hq_error error = make_code(code, program, reason);
+    if (error) {
+        code_free(&code);
+        return error;
+    }
+    *code_r = code;
+    return HQ_OK;
+}
+
+void code_free(hq_code **code_p)
+{
+    hq_code *code = *code_p;
+    if (!code)
+        return;
+    if (code->jit) {
+        LLVMErrorRef error = LLVMOrcDisposeLLJIT(code->jit);
+        if (error)
+            LLVMConsumeError(error);
+    }
+    for (size_t i = 0; i < code->fault_count; i++)
+        free((char *)code->faults[i].text);
+    free(code->faults);
+    histset_free(&code->shape);
+    free(code->group_columns);
+    schema_free(&code->columns);
+    free(code);
+    *code_p = NULL;
+}
+
+/* --- running --- */
+
+int32_t code_look(code_state *state)
+{
+    if (state->cancel && atomic_load_explicit(state->cancel, memory_order_relaxed))
+        state->stopped = HQ_ECANCELLED;
+    else if (state->deadline_ms && hq_now_ms() >= state->deadline_ms)
+        state->stopped = HQ_ETIMEOUT;
+    return state->stopped != HQ_OK;
+}
+
+/* What a column must be for machine code to stay inside it. Offsets are trusted to rise, as base/column.h says. */
+static hq_error check_column(const hq_code *code, const hq_run *run, size_t index, hq_reason *reason)
+{
+    const hq_field *field = &code->columns->fields[index];
+    const hq_column *column = run->columns[index];
+    if (column->type != field->type || (column->offsets != NULL) != field->is_jagged)
+        return hq_fail(reason, HQ_EMISMATCH, "the column %s is %s%s, and the query was compiled for %s%s", field->name,
+                       column->offsets ? "jagged " : "", hq_type_name(column->type), field->is_jagged ? "jagged " : "",
+                       hq_type_name(field->type));
+    if (column->entries != run->entries)
+        return hq_fail(reason, HQ_EMISMATCH, "the column %s has %llu entries where %llu were expected", field->name,
+                       (unsigned long long)column->entries, (unsigned long long)run->entries);
+    if (!field->is_jagged)
+        return HQ_OK;
+    if (column->offsets[0] != 0 || column->offsets[column->entries] > column->value_count)
+        return hq_fail(reason, HQ_EMISMATCH, "the offsets of the column %s do not fit its values", field->name);
+    const hq_column *leader = run->columns[code->group_columns[index]];
+    if (leader->entries != column->entries || !leader->offsets)
+        return HQ_OK; /* the leader's own check says what is wrong with it */
+    if (column->offsets != leader->offsets &&
+        memcmp(column->offsets, leader->offsets, (column->entries + 1) * sizeof *column->offsets) != 0)
+        return hq_fail(reason, HQ_EMISMATCH, "the columns %s and %s of the collection %s have different lengths",
+                       code->columns->fields[code->group_columns[index]].name, field->name, field->collection);
+    return HQ_OK;
+}
+
+static hq_error check_hists(const hq_code *code, const hq_histset *hists, hq_reason *reason)
+{
+    bool fits = hists->count == code->shape->count;
+    for (size_t i = 0; fits && i < hists->count; i++)
+        fits = hist_size(hists->hists[i]) == hist_size(code->shape->hists[i]) &&
+               hist_storage(hists->hists[i]) == hist_storage(code->shape->hists[i]);
+    return fits ? HQ_OK : hq_fail(reason, HQ_EMISMATCH, "the histograms to fill are not those of the query");
+}
+
+static hq_error fail_at_fault(const hq_code *code, hq_run *run, const code_state *state, hq_reason *reason)
+{
+    const hq_fault *fault = &code->faults[state->fault];
+    run->fault_entry = state->fault_entry;
+    run->fault_line = fault->line;
+    if (state->fault_length < 0)
+        return hq_fail(reason, HQ_EQUERY, "line %d: %s", fault->line, fault->text);
+    return hq_fail(reason, HQ_EQUERY, "line %d: index %lld is out of range: %s has %lld element%s here", fault->line,
+                   (long long)state->fault_index, fault->text, (long long)state->fault_length,
+                   state->fault_length == 1 ? "" : "s");
+}
+
+static hq_error run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins,
+                           int64_t *const *fills, hq_reason *reason)
+{
+    code_state state = {.cancel = run->cancel, .deadline_ms = run->deadline_ms, .stopped = HQ_OK};
+    hq_outcome outcome = OUTCOME_DONE;
+    for (uint64_t first = 0; first < run->entries && outcome == OUTCOME_DONE; first += ENTRIES_BETWEEN_LOOKS) {
+        uint64_t left = run->entries - first;
+        uint64_t last = first + (left < ENTRIES_BETWEEN_LOOKS ? left : ENTRIES_BETWEEN_LOOKS);
+        outcome = code_look(&state) ? OUTCOME_STOPPED : (hq_outcome)code->run(views, bins, fills, &state, first, last);
+    }
+    if (outcome == OUTCOME_FAULT)
+        return fail_at_fault(code, run, &state, reason);
+    if (outcome == OUTCOME_STOPPED && state.stopped == HQ_ECANCELLED)
+        return hq_fail(reason, HQ_ECANCELLED, "the query was cancelled");
+    if (outcome == OUTCOME_STOPPED)
+        return hq_fail(reason, HQ_ETIMEOUT, "the query did not come to its end within the time it was given");
+    return HQ_OK;
+}
+
+hq_error code_run(const hq_code *code, hq_run *run, hq_histset *hists, hq_reason *reason)
+{
+    hq_error error = check_hists(code, hists, reason);
+    for (size_t i = 0; !error && i < code->columns->count; i++)
+        error = check_column(code, run, i, reason);
+    if (error)
+        return error;
+    column_view *views = hq_calloc(code->columns->count + 1, sizeof *views);
+    void **bins = hq_calloc(hists->count + 1, sizeof *bins);
+    int64_t **fills = hq_calloc(hists->count + 1, sizeof *fills);
+    for (size_t i = 0; i < code->columns->count; i++)
+        views[i] = (column_view){run->columns[i]->values, run->columns[i]->offsets};
+    for (size_t i = 0; i < hists->count; i++) {
+        bins[i] = hist_bins(hists->hists[i]);
+        fills[i] = hist_fills(hists->hists[i]);
+    }
+    error = run_blocks(code, run, views, bins, fills, reason);
+    free(views);
+    free(bins);
+    free(fills);
+    return error;
+}

@@ -1,0 +1,95 @@
+/* query/code_emit.h - a typed program on its way to LLVM's intermediate form. Private to query/code*.c.
+ *
+ * One function is made for a program:
+ *
+ *     int32_t run(const column_view *columns, void *const *bins, int64_t *const *fills, code_state *state,
+ *                 uint64_t first, uint64_t last)
+ *
+ * It runs the entries from first up to last and gives back one of hq_outcome.
+ */
+#ifndef HQ_QUERY_CODE_EMIT_H
+#define HQ_QUERY_CODE_EMIT_H
+
+#include <llvm-c/Core.h>
+#include <stdatomic.h>
+
+#include "query/typed.h"
+
+typedef enum hq_outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED } hq_outcome;
+
+enum {
+    TURNS_BETWEEN_LOOKS = 1 << 14 /* of loops inside an entry, between two looks at the clock */
+};
+
+/* What machine code needs of a column. */
+typedef struct column_view {
+    const void *values;
+    const uint32_t *offsets;
+} column_view;
+
+/* What machine code and code_run tell each other. */
+typedef struct code_state {
+    uint64_t fault_entry;
+    int64_t fault_index;  /* the index that was asked for, */
+    int64_t fault_length; /* and the length of what was indexed */
+    uint32_t fault;       /* which of the program's faults */
+    hq_error stopped;     /* HQ_ECANCELLED or HQ_ETIMEOUT */
+    atomic_int *cancel;
+    int64_t deadline_ms;
+} code_state;
+
+/* Called from loops that may be long: true, and the reason in state->stopped, if the run is to end. */
+int32_t code_look(code_state *state);
+
+typedef struct emit_loop {
+    struct emit_loop *outer;
+    LLVMBasicBlockRef at_break, at_continue;
+} emit_loop;
+
+typedef struct hq_emit {
+    const hq_program *program;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMValueRef function;
+    LLVMTypeRef i1, i8, i32, i64, f64, pointer;
+    LLVMValueRef state;   /* the argument */
+    LLVMValueRef entry;   /* the number of the entry at hand */
+    LLVMValueRef turns;   /* a stack cell: how many turns are left until code_look */
+    LLVMValueRef *slots;  /* stack cells */
+    LLVMValueRef *values; /* for each column, where its values start */
+    LLVMValueRef *begins; /* for each group, of the entry at hand */
+    LLVMValueRef *ends;
+    LLVMValueRef *bins; /* for each histogram */
+    LLVMValueRef *fills;
+    LLVMValueRef *calls; /* for each of MATH_FUNCTIONS, its declaration once there is one */
+    LLVMValueRef int_power, look;
+    LLVMBasicBlockRef next_entry;
+    emit_loop *loop;
+    unsigned invariant; /* LLVM's number for the metadata of that name */
+    LLVMValueRef empty_node;
+} hq_emit;
+
+/* Names of what the machine code calls, for code.c to give addresses to. */
+#define CODE_FUNCTION_NAME "hq_run"
+#define CODE_LOOK_NAME     "hq_look"
+#define CODE_POWER_NAME    "hq_int_power"
+#define CODE_MATH_FORMAT   "hq_math_%zu" /* index into MATH_FUNCTIONS */
+
+/* code_expr.c */
+LLVMTypeRef emit_type(const hq_emit *emit, hq_scalar type);
+LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr);
+/* A load from memory that nothing changes during the run. */
+LLVMValueRef emit_invariant_load(hq_emit *emit, LLVMTypeRef type, LLVMValueRef address);
+LLVMValueRef emit_intrinsic(hq_emit *emit, const char *name, LLVMTypeRef *types, size_t type_count,
+                            LLVMValueRef *arguments, size_t argument_count);
+LLVMBasicBlockRef emit_new_block(hq_emit *emit, const char *name);
+LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, bool is_pure);
+
+/* code_stmt.c */
+/* Makes the function in emit->module; program, context, module and builder are set. */
+void emit_function(hq_emit *emit);
+/* Frees what emit_function allocated. */
+void emit_clear(hq_emit *emit);
+
+#endif

@@ -1,0 +1,457 @@
+/* query/code_stmt.c - statements, and the loop over the entries round them. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "query/code_emit.h"
+
+static void emit_block(hq_emit *emit, const hq_block *block);
+
+static LLVMValueRef int_const(hq_emit *emit, int64_t value)
+{
+    return LLVMConstInt(emit->i64, (unsigned long long)value, true);
+}
+
+static void go_to(hq_emit *emit, LLVMBasicBlockRef block)
+{
+    LLVMBuildBr(emit->builder, block);
+}
+
+static void continue_at(hq_emit *emit, LLVMBasicBlockRef block)
+{
+    LLVMPositionBuilderAtEnd(emit->builder, block);
+}
+
+/* --- leaving --- */
+
+static void leave(hq_emit *emit, hq_outcome outcome)
+{
+    LLVMBuildRet(emit->builder, LLVMConstInt(emit->i32, outcome, false));
+}
+
+static void store_state(hq_emit *emit, size_t offset, LLVMValueRef value)
+{
+    LLVMValueRef index = int_const(emit, (int64_t)offset);
+    LLVMBuildStore(emit->builder, value, LLVMBuildInBoundsGEP2(emit->builder, emit->i8, emit->state, &index, 1, ""));
+}
+
+/* Goes on where is_right holds and ends the run with the fault elsewhere. */
+static void demand(hq_emit *emit, LLVMValueRef is_right, uint32_t fault, LLVMValueRef index, LLVMValueRef length)
+{
+    LLVMBasicBlockRef wrong = emit_new_block(emit, "fault");
+    LLVMBasicBlockRef right = emit_new_block(emit, "right");
+    LLVMBuildCondBr(emit->builder, is_right, right, wrong);
+    continue_at(emit, wrong);
+    store_state(emit, offsetof(code_state, fault_entry), emit->entry);
+    store_state(emit, offsetof(code_state, fault_index), index);
+    store_state(emit, offsetof(code_state, fault_length), length);
+    store_state(emit, offsetof(code_state, fault), LLVMConstInt(emit->i32, fault, false));
+    leave(emit, OUTCOME_FAULT);
+    continue_at(emit, right);
+}
+
+/* Takes a number of turns from what is left until the next look at the clock, and looks if that was the last. */
+static void count_turns(hq_emit *emit, LLVMValueRef turns)
+{
+    LLVMBasicBlockRef look = emit_new_block(emit, "look");
+    LLVMBasicBlockRef stopped = emit_new_block(emit, "stopped");
+    LLVMBasicBlockRef rested = emit_new_block(emit, "rested");
+    LLVMBasicBlockRef after = emit_new_block(emit, "counted");
+    LLVMValueRef left = LLVMBuildLoad2(emit->builder, emit->i64, emit->turns, "");
+    left = LLVMBuildSub(emit->builder, left, turns, "");
+    LLVMBuildStore(emit->builder, left, emit->turns);
+    LLVMBuildCondBr(emit->builder, LLVMBuildICmp(emit->builder, LLVMIntSLT, left, int_const(emit, 0), ""), look, after);
+
+    continue_at(emit, look);
+    LLVMTypeRef type = LLVMFunctionType(emit->i32, &emit->pointer, 1, false);
+    if (!emit->look)
+        emit->look = emit_declare(emit, CODE_LOOK_NAME, type, false);
+    LLVMValueRef answer = LLVMBuildCall2(emit->builder, type, emit->look, &emit->state, 1, "");
+    LLVMValueRef goes_on = LLVMBuildICmp(emit->builder, LLVMIntEQ, answer, LLVMConstInt(emit->i32, 0, false), "");
+    LLVMBuildCondBr(emit->builder, goes_on, rested, stopped);
+    continue_at(emit, stopped);
+    leave(emit, OUTCOME_STOPPED);
+    continue_at(emit, rested);
+    LLVMBuildStore(emit->builder, int_const(emit, TURNS_BETWEEN_LOOKS), emit->turns);
+    go_to(emit, after);
+    continue_at(emit, after);
+}
+
+/* --- statements --- */
+
+static void emit_set(hq_emit *emit, uint32_t slot, LLVMValueRef value)
+{
+    LLVMBuildStore(emit->builder, value, emit->slots[slot]);
+}
+
+static void emit_index(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef begin = emit_expr(emit, stmt->a);
+    LLVMValueRef length = LLVMBuildSub(builder, emit_expr(emit, stmt->b), begin, "");
+    LLVMValueRef asked = emit_expr(emit, stmt->c);
+    LLVMValueRef is_from_end = LLVMBuildICmp(builder, LLVMIntSLT, asked, int_const(emit, 0), "");
+    LLVMValueRef index = LLVMBuildSelect(builder, is_from_end, LLVMBuildAdd(builder, asked, length, ""), asked, "");
+    /* What is still negative is larger than any length when taken as unsigned. */
+    demand(emit, LLVMBuildICmp(builder, LLVMIntULT, index, length, ""), stmt->index, asked, length);
+    emit_set(emit, stmt->slot, LLVMBuildAdd(builder, begin, index, ""));
+}
+
+static void emit_if(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMValueRef condition = emit_expr(emit, stmt->a);
+    LLVMBasicBlockRef body = emit_new_block(emit, "then");
+    LLVMBasicBlockRef after = emit_new_block(emit, "fi");
+    LLVMBasicBlockRef other = stmt->other ? emit_new_block(emit, "else") : after;
+    LLVMBuildCondBr(emit->builder, condition, body, other);
+    continue_at(emit, body);
+    emit_block(emit, stmt->body);
+    go_to(emit, after);
+    if (stmt->other) {
+        continue_at(emit, other);
+        emit_block(emit, stmt->other);
+        go_to(emit, after);
+    }
+    continue_at(emit, after);
+}
+
+/* The body of a loop and what follows when it ends by itself; the builder ends behind the loop. */
+static void emit_body(hq_emit *emit, const hq_stmt *stmt, LLVMBasicBlockRef body, LLVMBasicBlockRef next,
+                      LLVMBasicBlockRef ended)
+{
+    LLVMBasicBlockRef after = emit_new_block(emit, "after");
+    emit_loop loop = {emit->loop, after, next};
+    emit->loop = &loop;
+    continue_at(emit, body);
+    emit_block(emit, stmt->body);
+    go_to(emit, next);
+    emit->loop = loop.outer;
+    continue_at(emit, ended);
+    if (stmt->other)
+        emit_block(emit, stmt->other);
+    go_to(emit, after);
+    continue_at(emit, after);
+}
+
+/* Counts in a cell of its own: the slot is the body's to change. */
+static LLVMValueRef new_cell(hq_emit *emit, const char *name)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(emit->builder);
+    LLVMBasicBlockRef first = LLVMGetEntryBasicBlock(emit->function);
+    LLVMPositionBuilderBefore(emit->builder, LLVMGetFirstInstruction(first));
+    LLVMValueRef cell = LLVMBuildAlloca(emit->builder, emit->i64, name);
+    continue_at(emit, here);
+    return cell;
+}
+
+static void emit_for(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef begin = emit_expr(emit, stmt->a);
+    LLVMValueRef end = emit_expr(emit, stmt->b);
+    LLVMValueRef counter = new_cell(emit, "counter");
+    LLVMBasicBlockRef head = emit_new_block(emit, "for");
+    LLVMBasicBlockRef body = emit_new_block(emit, "turn");
+    LLVMBasicBlockRef next = emit_new_block(emit, "next");
+    LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
+    bool is_unbounded = stmt->index != 0;
+    /* One collection's elements are few enough to go through without a look; loops in loops need not be. */
+    if (!is_unbounded && emit->loop)
+        count_turns(emit, LLVMBuildSub(builder, end, begin, ""));
+    LLVMBuildStore(builder, begin, counter);
+    go_to(emit, head);
+    continue_at(emit, head);
+    LLVMValueRef now = LLVMBuildLoad2(builder, emit->i64, counter, "");
+    LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntSLT, now, end, ""), body, ended);
+    continue_at(emit, body);
+    emit_set(emit, stmt->slot, now);
+    continue_at(emit, next);
+    if (is_unbounded)
+        count_turns(emit, int_const(emit, 1));
+    now = LLVMBuildLoad2(builder, emit->i64, counter, "");
+    LLVMBuildStore(builder, LLVMBuildAdd(builder, now, int_const(emit, 1), ""), counter);
+    go_to(emit, head);
+    emit_body(emit, stmt, body, next, ended);
+}
+
+static void emit_range(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef begin = emit_expr(emit, stmt->a);
+    LLVMValueRef end = emit_expr(emit, stmt->b);
+    LLVMValueRef step = emit_expr(emit, stmt->c);
+    LLVMValueRef zero = int_const(emit, 0);
+    /* The number of turns is found first, in unsigned numbers that hold it for any two ends; counting it down cannot
+     * run past the end of int64 as adding the step could. */
+    LLVMValueRef is_up = LLVMBuildICmp(builder, LLVMIntSGT, step, zero, "");
+    LLVMValueRef distance = LLVMBuildSelect(builder, is_up, LLVMBuildSub(builder, end, begin, ""),
+                                            LLVMBuildSub(builder, begin, end, ""), "");
+    LLVMValueRef stride = LLVMBuildSelect(builder, is_up, step, LLVMBuildNeg(builder, step, ""), "");
+    LLVMValueRef low = LLVMBuildSelect(builder, is_up, begin, end, "");
+    LLVMValueRef high = LLVMBuildSelect(builder, is_up, end, begin, "");
+    LLVMValueRef has_turns = LLVMBuildICmp(builder, LLVMIntSLT, low, high, "");
+    LLVMValueRef last = LLVMBuildUDiv(builder, LLVMBuildSub(builder, distance, int_const(emit, 1), ""), stride, "");
+    LLVMValueRef counter = new_cell(emit, "counter");
+    LLVMValueRef left = new_cell(emit, "left");
+    LLVMBasicBlockRef body = emit_new_block(emit, "turn");
+    LLVMBasicBlockRef next = emit_new_block(emit, "next");
+    LLVMBasicBlockRef step_on = emit_new_block(emit, "step");
+    LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
+    LLVMBuildStore(builder, begin, counter);
+    LLVMBuildStore(builder, last, left);
+    LLVMBuildCondBr(builder, has_turns, body, ended);
+
+    continue_at(emit, next);
+    count_turns(emit, int_const(emit, 1));
+    LLVMValueRef more = LLVMBuildLoad2(builder, emit->i64, left, "");
+    LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntEQ, more, zero, ""), ended, step_on);
+    continue_at(emit, step_on);
+    LLVMBuildStore(builder, LLVMBuildSub(builder, more, int_const(emit, 1), ""), left);
+    LLVMValueRef now = LLVMBuildLoad2(builder, emit->i64, counter, "");
+    LLVMBuildStore(builder, LLVMBuildAdd(builder, now, step, ""), counter);
+    go_to(emit, body);
+    continue_at(emit, body);
+    emit_set(emit, stmt->slot, LLVMBuildLoad2(builder, emit->i64, counter, ""));
+    emit_body(emit, stmt, body, next, ended);
+}
+
+static void emit_while(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMBasicBlockRef head = emit_new_block(emit, "while");
+    LLVMBasicBlockRef body = emit_new_block(emit, "turn");
+    LLVMBasicBlockRef next = emit_new_block(emit, "next");
+    LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
+    go_to(emit, head);
+    continue_at(emit, head);
+    emit_block(emit, stmt->head);
+    LLVMBuildCondBr(emit->builder, emit_expr(emit, stmt->a), body, ended);
+    continue_at(emit, next);
+    count_turns(emit, int_const(emit, 1));
+    go_to(emit, head);
+    emit_body(emit, stmt, body, next, ended);
+}
+
+/* --- fills --- */
+
+/* axis_index of hist.c, inline. */
+static LLVMValueRef emit_bin(hq_emit *emit, const hq_axis *axis, LLVMValueRef x)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef low = LLVMConstReal(emit->f64, axis->low);
+    LLVMValueRef high = LLVMConstReal(emit->f64, axis->high);
+    LLVMValueRef bins = LLVMConstReal(emit->f64, axis->bins);
+    LLVMValueRef length = LLVMConstReal(emit->f64, axis->high - axis->low);
+    LLVMValueRef position = LLVMBuildFMul(builder, bins, LLVMBuildFSub(builder, x, low, ""), "");
+    position = LLVMBuildFDiv(builder, position, length, "");
+    LLVMValueRef is_below = LLVMBuildFCmp(builder, LLVMRealOLT, x, low, "");
+    LLVMValueRef is_inside = LLVMBuildAnd(builder, LLVMBuildFCmp(builder, LLVMRealOLT, x, high, ""),
+                                          LLVMBuildFCmp(builder, LLVMRealOLT, position, bins, ""), "");
+    /* Outside the axis the conversion may have no result; the choice does not take it then. */
+    LLVMValueRef bin = LLVMBuildFPToSI(builder, position, emit->i64, "");
+    bin = LLVMBuildAdd(builder, bin, int_const(emit, 1), "");
+    bin = LLVMBuildSelect(builder, is_inside, bin, int_const(emit, (int64_t)axis->bins + 1), "");
+    return LLVMBuildSelect(builder, is_below, int_const(emit, 0), bin, "");
+}
+
+static void add_to(hq_emit *emit, LLVMTypeRef type, LLVMValueRef base, LLVMValueRef index, LLVMValueRef value)
+{
+    LLVMValueRef address = LLVMBuildInBoundsGEP2(emit->builder, type, base, &index, 1, "");
+    LLVMValueRef before = LLVMBuildLoad2(emit->builder, type, address, "");
+    LLVMBuildStore(emit->builder,
+                   type == emit->f64 ? LLVMBuildFAdd(emit->builder, before, value, "")
+                                     : LLVMBuildAdd(emit->builder, before, value, ""),
+                   address);
+}
+
+static void emit_fill(hq_emit *emit, const hq_stmt *stmt)
+{
+    const hq_declared *hist = &emit->program->hists[stmt->index];
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef index = NULL;
+    LLVMValueRef values[HQ_MAX_AXES];
+    for (size_t i = 0; i < hist->axis_count; i++)
+        values[i] = emit_expr(emit, stmt->fill[i]);
+    LLVMValueRef weight = stmt->a ? emit_expr(emit, stmt->a) : LLVMConstReal(emit->f64, 1.0);
+    for (size_t i = 0; i < hist->axis_count; i++) {
+        LLVMValueRef bin = emit_bin(emit, &hist->axes[i], values[i]);
+        if (index)
+            bin = LLVMBuildAdd(
+                builder, LLVMBuildMul(builder, index, int_const(emit, (int64_t)hist->axes[i].bins + 2), ""), bin, "");
+        index = bin;
+    }
+    LLVMValueRef one = int_const(emit, 1);
+    if (hist->storage == HQ_COUNT) {
+        add_to(emit, emit->i64, emit->bins[stmt->index], index, one);
+        return;
+    }
+    index = LLVMBuildMul(builder, index, int_const(emit, 2), "");
+    add_to(emit, emit->f64, emit->bins[stmt->index], index, weight);
+    index = LLVMBuildAdd(builder, index, one, "");
+    add_to(emit, emit->f64, emit->bins[stmt->index], index, LLVMBuildFMul(builder, weight, weight, ""));
+    add_to(emit, emit->i64, emit->fills[stmt->index], int_const(emit, 0), one);
+}
+
+static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
+{
+    switch ((hq_stmt_op)stmt->op) {
+    case STMT_SET:
+        emit_set(emit, stmt->slot, emit_expr(emit, stmt->a));
+        break;
+    case STMT_INDEX:
+        emit_index(emit, stmt);
+        break;
+    case STMT_DEMAND:
+        demand(emit, emit_expr(emit, stmt->a), stmt->index, int_const(emit, 0), int_const(emit, -1));
+        break;
+    case STMT_IF:
+        emit_if(emit, stmt);
+        break;
+    case STMT_FOR:
+        emit_for(emit, stmt);
+        break;
+    case STMT_RANGE:
+        emit_range(emit, stmt);
+        break;
+    case STMT_WHILE:
+        emit_while(emit, stmt);
+        break;
+    case STMT_BREAK:
+    case STMT_CONTINUE:
+        go_to(emit, stmt->op == STMT_BREAK ? emit->loop->at_break
+                    : emit->loop           ? emit->loop->at_continue
+                                           : emit->next_entry);
+        /* What follows is never reached, but a block has to hold it. */
+        continue_at(emit, emit_new_block(emit, "dead"));
+        break;
+    case STMT_FILL:
+        emit_fill(emit, stmt);
+        break;
+    }
+}
+
+static void emit_block(hq_emit *emit, const hq_block *block)
+{
+    for (const hq_stmt *stmt = block->first; stmt; stmt = stmt->next)
+        emit_stmt(emit, stmt);
+}
+
+/* --- the function --- */
+
+/* The element of a table of pointers. */
+static LLVMValueRef table_entry(hq_emit *emit, LLVMValueRef table, size_t index)
+{
+    LLVMValueRef at = int_const(emit, (int64_t)index);
+    return emit_invariant_load(emit, emit->pointer,
+                               LLVMBuildInBoundsGEP2(emit->builder, emit->pointer, table, &at, 1, ""));
+}
+
+static void emit_prologue(hq_emit *emit)
+{
+    const hq_program *program = emit->program;
+    LLVMValueRef columns = LLVMGetParam(emit->function, 0);
+    LLVMValueRef bins = LLVMGetParam(emit->function, 1);
+    LLVMValueRef fills = LLVMGetParam(emit->function, 2);
+    emit->turns = LLVMBuildAlloca(emit->builder, emit->i64, "turns");
+    LLVMBuildStore(emit->builder, int_const(emit, TURNS_BETWEEN_LOOKS), emit->turns);
+    for (size_t i = 0; i < program->slot_count; i++) {
+        LLVMTypeRef type = emit_type(emit, (hq_scalar)program->slots[i]);
+        emit->slots[i] = LLVMBuildAlloca(emit->builder, type, "");
+        LLVMBuildStore(emit->builder, LLVMConstNull(type), emit->slots[i]);
+    }
+    for (size_t i = 0; i < program->columns->count; i++)
+        emit->values[i] = table_entry(emit, columns, 2 * i);
+    for (size_t i = 0; i < program->hist_count; i++) {
+        emit->bins[i] = table_entry(emit, bins, i);
+        emit->fills[i] = table_entry(emit, fills, i);
+    }
+}
+
+/* Where each group's values of the entry at hand begin and end. offsets: for each group, its list. */
+static void emit_groups(hq_emit *emit, LLVMValueRef *offsets)
+{
+    LLVMBuilderRef builder = emit->builder;
+    for (size_t i = 0; i < emit->program->group_count; i++) {
+        LLVMValueRef at = emit->entry;
+        LLVMValueRef address = LLVMBuildInBoundsGEP2(builder, emit->i32, offsets[i], &at, 1, "");
+        emit->begins[i] = LLVMBuildZExt(builder, emit_invariant_load(emit, emit->i32, address), emit->i64, "begin");
+        at = int_const(emit, 1);
+        address = LLVMBuildInBoundsGEP2(builder, emit->i32, address, &at, 1, "");
+        emit->ends[i] = LLVMBuildZExt(builder, emit_invariant_load(emit, emit->i32, address), emit->i64, "end");
+    }
+}
+
+static void prepare(hq_emit *emit)
+{
+    const hq_program *program = emit->program;
+    LLVMContextRef context = emit->context;
+    emit->i1 = LLVMInt1TypeInContext(context);
+    emit->i8 = LLVMInt8TypeInContext(context);
+    emit->i32 = LLVMInt32TypeInContext(context);
+    emit->i64 = LLVMInt64TypeInContext(context);
+    emit->f64 = LLVMDoubleTypeInContext(context);
+    emit->pointer = LLVMPointerTypeInContext(context, 0);
+    emit->invariant = LLVMGetMDKindIDInContext(context, "invariant.load", 14);
+    emit->empty_node = LLVMMetadataAsValue(context, LLVMMDNodeInContext2(context, NULL, 0));
+    emit->slots = hq_calloc(program->slot_count + 1, sizeof *emit->slots);
+    emit->values = hq_calloc(program->columns->count + 1, sizeof *emit->values);
+    emit->begins = hq_calloc(program->group_count + 1, sizeof *emit->begins);
+    emit->ends = hq_calloc(program->group_count + 1, sizeof *emit->ends);
+    emit->bins = hq_calloc(program->hist_count + 1, sizeof *emit->bins);
+    emit->fills = hq_calloc(program->hist_count + 1, sizeof *emit->fills);
+    emit->calls = hq_calloc(MATH_FUNCTION_COUNT, sizeof *emit->calls);
+}
+
+void emit_clear(hq_emit *emit)
+{
+    free(emit->slots);
+    free(emit->values);
+    free(emit->begins);
+    free(emit->ends);
+    free(emit->bins);
+    free(emit->fills);
+    free(emit->calls);
+}
+
+void emit_function(hq_emit *emit)
+{
+    prepare(emit);
+    LLVMBuilderRef builder = emit->builder;
+    LLVMTypeRef parameters[6] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer, emit->i64, emit->i64};
+    emit->function = LLVMAddFunction(emit->module, CODE_FUNCTION_NAME,
+                                     LLVMFunctionType(emit->i32, parameters, 6, false));
+    emit->state = LLVMGetParam(emit->function, 3);
+    LLVMValueRef first = LLVMGetParam(emit->function, 4);
+    LLVMValueRef last = LLVMGetParam(emit->function, 5);
+    LLVMBasicBlockRef start = emit_new_block(emit, "start");
+    LLVMBasicBlockRef head = emit_new_block(emit, "entries");
+    LLVMBasicBlockRef body = emit_new_block(emit, "entry");
+    LLVMBasicBlockRef done = emit_new_block(emit, "done");
+    emit->next_entry = emit_new_block(emit, "next_entry");
+
+    continue_at(emit, start);
+    emit_prologue(emit);
+    LLVMValueRef *offsets = hq_calloc(emit->program->group_count + 1, sizeof *offsets);
+    for (size_t i = 0; i < emit->program->group_count; i++)
+        offsets[i] = table_entry(emit, LLVMGetParam(emit->function, 0),
+                                 2 * (size_t)emit->program->groups[i].column + 1);
+    go_to(emit, head);
+
+    continue_at(emit, head);
+    emit->entry = LLVMBuildPhi(builder, emit->i64, "entry");
+    LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntULT, emit->entry, last, ""), body, done);
+    continue_at(emit, body);
+    emit_groups(emit, offsets);
+    free(offsets);
+    emit_block(emit, &emit->program->body);
+    go_to(emit, emit->next_entry);
+
+    continue_at(emit, emit->next_entry);
+    LLVMValueRef next = LLVMBuildAdd(builder, emit->entry, int_const(emit, 1), "");
+    go_to(emit, head);
+    LLVMValueRef values[2] = {first, next};
+    LLVMBasicBlockRef blocks[2] = {start, emit->next_entry};
+    LLVMAddIncoming(emit->entry, values, blocks, 2);
+
+    continue_at(emit, done);
+    leave(emit, OUTCOME_DONE);
+}

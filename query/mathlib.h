@@ -1,0 +1,50 @@
+/* query/mathlib.h - scalar arithmetic that machine code calls for and that constants are folded with, so that a
+ * constant and a variable of the same value cannot differ.
+ *
+ * The functions are those of the C library on float64, as CPython's math module uses them, and Python's own rules for
+ * // and % on floats. None of them fails: outside its domain a function gives nan or inf.
+ */
+#ifndef HQ_QUERY_MATHLIB_H
+#define HQ_QUERY_MATHLIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum hq_scalar { SCALAR_BOOL, SCALAR_INT, SCALAR_FLOAT } hq_scalar;
+
+typedef double (*math_unary)(double);
+typedef double (*math_binary)(double, double);
+
+typedef struct math_function {
+    const char *name; /* in Python's math; what starts with a dot has no name there */
+    math_unary unary; /* one of the two */
+    math_binary binary;
+} math_function;
+
+/* Indices into the table are stable within one build only: fingerprints use the names. */
+extern const math_function MATH_FUNCTIONS[];
+extern const size_t MATH_FUNCTION_COUNT;
+
+/* The index of a function, -1 if there is none of that name. */
+int math_find(const char *name);
+
+/* The functions below the surface. */
+#define MATH_FLOOR_DIVIDE ".floordiv"
+#define MATH_MODULO       ".mod"
+#define MATH_ROUND        ".round"
+#define MATH_FLOOR        ".floor"
+#define MATH_CEIL         ".ceil"
+#define MATH_LOG_TO_BASE  ".logbase"
+
+/* Integers, with NumPy's int64 rules: results wrap, x // 0 and x % 0 are 0, a shift by less than 0 or more than 63
+ * moves every bit out. */
+int64_t math_int_floor_divide(int64_t a, int64_t b);
+int64_t math_int_modulo(int64_t a, int64_t b);
+int64_t math_int_power(int64_t base, int64_t exponent); /* exponent >= 0 */
+int64_t math_int_shift_left(int64_t a, int64_t count);
+int64_t math_int_shift_right(int64_t a, int64_t count);
+/* Towards zero; the nearest int64 if it is beyond; 0 for nan. */
+int64_t math_to_int(double value);
+
+#endif

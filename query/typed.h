@@ -1,0 +1,147 @@
+/* query/typed.h - the typed program: what the checker makes of the syntax tree and the code generator of it machine
+ * code.
+ *
+ * Only three types are left, bool, int64 and float64: a record is the position of its values in the collection's
+ * columns, a sequence is its first position and the one after its last, both int64, and the checker has worked them
+ * into plain arithmetic. Variables are slots; each has one type. Expressions are pure: whatever can fail (an index out
+ * of range) or loop is a statement that leaves its outcome in a slot.
+ */
+#ifndef HQ_QUERY_TYPED_H
+#define HQ_QUERY_TYPED_H
+
+#include "query/arena.h"
+#include "query/mathlib.h"
+#include "query/program.h"
+
+enum {
+    /* Part of every fingerprint. To be raised when the same text comes to mean something else. */
+    HQ_LANGUAGE_VERSION = 1
+};
+
+typedef enum hq_expr_op {
+    EXPR_CONST, /* of its type: integer (bool, int) or number (float) */
+    EXPR_SLOT,  /* index: the slot */
+    EXPR_FLAT,  /* index: the column; its value in this entry, widened */
+    EXPR_LOAD,  /* index: the column; a: the position */
+    EXPR_BEGIN, /* index: the group; position of the first value in this entry */
+    EXPR_END,   /* index: the group; position after the last */
+    /* a and b have one type, which is also the result's */
+    EXPR_ADD,
+    EXPR_SUBTRACT,
+    EXPR_MULTIPLY,
+    EXPR_DIVIDE, /* float only */
+    EXPR_FLOOR_DIVIDE,
+    EXPR_MODULO,
+    EXPR_POWER, /* int: b is not negative */
+    EXPR_MIN,   /* b if b < a, else a, as Python's min(a, b) */
+    EXPR_MAX,   /* b if b > a, else a */
+    /* int or bool only */
+    EXPR_BIT_AND,
+    EXPR_BIT_OR,
+    EXPR_BIT_XOR,
+    /* int only */
+    EXPR_SHIFT_LEFT,
+    EXPR_SHIFT_RIGHT,
+    EXPR_INVERT,
+    /* one operand, of the result's type */
+    EXPR_NEGATE,
+    EXPR_ABS,
+    /* comparisons: a and b have one type, the result is a bool */
+    EXPR_LESS,
+    EXPR_LESS_EQUAL,
+    EXPR_GREATER,
+    EXPR_GREATER_EQUAL,
+    EXPR_EQUAL,
+    EXPR_NOT_EQUAL,
+    EXPR_NOT,
+    EXPR_AND, /* bools; b is evaluated only if it matters */
+    EXPR_OR,
+    EXPR_COND,     /* a ? b : c */
+    EXPR_TO_BOOL,  /* is not zero */
+    EXPR_TO_INT,   /* bool to int; float to int towards zero, at the ends of int64 if beyond, 0 for nan */
+    EXPR_TO_FLOAT, /* bool or int to float */
+    EXPR_CALL      /* index: a function of mathlib.h, of floats a, b; the result is what the function says */
+} hq_expr_op;
+
+typedef struct hq_expr {
+    uint8_t op;   /* hq_expr_op */
+    uint8_t type; /* hq_scalar */
+    uint32_t index;
+    union {
+        int64_t integer;
+        double number;
+    } value;
+    const struct hq_expr *a, *b, *c;
+} hq_expr;
+
+typedef enum hq_stmt_op {
+    STMT_SET,    /* slot = a */
+    STMT_INDEX,  /* slot = the position of element c of the sequence a up to b, or a fault */
+    STMT_DEMAND, /* a fault unless a */
+    STMT_IF,     /* a; body; other */
+    STMT_FOR, /* slot runs from a up to b, in steps of 1; body; other after the last; index: 1 if b may be any number */
+    STMT_RANGE,    /* slot runs from a towards b in steps of c, not 0; body; other after the last */
+    STMT_WHILE,    /* head, then a is asked; body; other when a is false */
+    STMT_BREAK,    /* of the loop it stands in */
+    STMT_CONTINUE, /* likewise; outside any loop: the entry is done */
+    STMT_FILL      /* index: the histogram; fill: a value for each axis; a: the weight or NULL */
+} hq_stmt_op;
+
+typedef struct hq_block {
+    struct hq_stmt *first;
+    struct hq_stmt *last;
+} hq_block;
+
+typedef struct hq_stmt {
+    uint8_t op; /* hq_stmt_op */
+    uint32_t slot;
+    uint32_t index; /* STMT_INDEX, STMT_DEMAND: the fault */
+    const hq_expr *a, *b, *c;
+    const hq_expr *fill[HQ_MAX_AXES];
+    hq_block *head, *body, *other;
+    struct hq_stmt *next;
+} hq_stmt;
+
+/* Columns whose values are counted by one list of offsets. */
+typedef struct hq_group {
+    const char *collection; /* NULL for a column that stands alone */
+    uint32_t column;        /* the one whose offsets are read */
+} hq_group;
+
+/* A place in the text where a run can fail. */
+typedef struct hq_fault {
+    int line;
+    const char *text; /* "event.Muon" for an index; the whole reason for a demand */
+} hq_fault;
+
+typedef struct hq_declared {
+    const char *name;
+    hq_axis axes[HQ_MAX_AXES];
+    size_t axis_count;
+    hq_storage storage;
+    bool refuses_weight; /* declared with storage.Int64() */
+} hq_declared;
+
+struct hq_program {
+    hq_arena *arena; /* holds all that follows */
+    hq_schema *columns;
+    uint32_t *column_groups; /* for a jagged column, its group */
+    size_t column_group_capacity;
+    hq_group *groups;
+    size_t group_count, group_capacity;
+    hq_declared *hists;
+    size_t hist_count, hist_capacity;
+    uint8_t *slots; /* the hq_scalar of each */
+    size_t slot_count, slot_capacity;
+    hq_fault *faults;
+    size_t fault_count, fault_capacity;
+    hq_block body;
+    hq_hash fingerprint;
+};
+
+hq_program *typed_new(void);
+
+/* Hashes the typed program, see program_fingerprint. */
+hq_hash typed_fingerprint(const hq_program *program);
+
+#endif
