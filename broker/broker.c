@@ -201,11 +201,12 @@ void broker_free(hq_broker **broker_p)
     hq_broker *broker = *broker_p;
     if (!broker)
         return;
-    __atomic_store_n(&broker->is_stopping, true, __ATOMIC_RELAXED);
+    broker->is_stopping = true;
     /* The coordinator first: it calls nobody back after this. Then the jobs, whose ends still find their queries. */
     coordinator_close(&broker->coordinator);
     jobs_free(&broker->planner);
     jobs_free(&broker->keeper);
+    keep_free(broker);
     for (size_t i = 0; i < broker->active_count; i++)
         query_free(&broker->active[i]);
     for (size_t i = 0; i < broker->gone_count; i++)
@@ -260,6 +261,7 @@ static long tick(hq_broker *broker, int64_t now_ms)
     if (now_ms - broker->ticked_ms >= HQ_TICK_MS) {
         broker->ticked_ms = now_ms;
         workers_check_leases(broker, now_ms);
+        keep_try_again(broker, now_ms);
         for (size_t i = 0; i < broker->active_count; i++)
             keep_partials(broker->active[i]);
     }
@@ -309,7 +311,7 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
             jobs_dispatch(broker->keeper);
         workers_hand_out(broker);
     }
-    __atomic_store_n(&broker->is_stopping, true, __ATOMIC_RELAXED);
+    broker->is_stopping = true;
     tell_all_of_the_end(broker);
     return HQ_OK;
 }

@@ -34,6 +34,8 @@ enum {
     HQ_STORE_RETRY_MS = 500
 };
 
+typedef struct hq_outcome_job hq_outcome_job; /* keep.c */
+
 typedef struct hq_listener {
     hq_peer peer;
     int32_t request;
@@ -144,6 +146,7 @@ struct hq_broker {
     zhashx_t *node_by_peer;
 
     size_t partial_bytes_waiting;
+    hq_outcome_job *waiting_outcomes; /* for the store to be there */
     int64_t ticked_ms, swept_ms;
     hq_broker_counters counters;
 };
@@ -222,6 +225,8 @@ void lookup_done(hq_lookup *lookup);                          /* query.c */
 void keep_partials(hq_query *query);                          /* those gathered; no wait */
 void keep_outcome(hq_query *query, const hq_histset *result); /* result (NULL if failed) and journal */
 void outcome_kept(hq_query *query, bool is_kept);             /* query.c */
+void keep_try_again(hq_broker *broker, int64_t now_ms);       /* what waits for the store */
 void keep_sweep(hq_broker *broker);
+void keep_free(hq_broker *broker);
 
 #endif

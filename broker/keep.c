@@ -1,6 +1,5 @@
 /* broker/keep.c - the jobs of the store's thread: what is there already, what is to be kept. */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -203,50 +202,90 @@ void keep_partials(hq_query *query)
 
 /* ---- at its end: result and journal ---- */
 
-typedef struct outcome {
+struct hq_outcome_job {
+    hq_outcome_job *next; /* while it waits for the store to come back */
     hq_query *query;
-    bson_t *result, *journal;
-    bool is_kept;
-} outcome;
-
-/* Makes a write until it is there. A broker that stops gives up: the query is still owned, and will be computed again.
- */
-static hq_error insist(hq_error (*put)(hq_store *, const hq_hash *, const bson_t *, hq_reason *), hq_query *query,
-                       const hq_hash *key, const bson_t *document)
-{
-    hq_reason reason = {{0}};
-    for (int attempt = 0;; attempt++) {
-        hq_error error = put(query->broker->store, key, document, &reason);
-        if (!error)
-            return HQ_OK;
-        bool may_help = error == HQ_EUNAVAILABLE || error == HQ_EUNCERTAIN || error == HQ_ETIMEOUT;
-        if (!may_help || __atomic_load_n(&query->broker->is_stopping, __ATOMIC_RELAXED)) {
-            hq_log(HQ_LOG_ERROR, "broker", "query %s: not kept in the store: %s", query->id_text, reason.text);
-            return error;
-        }
-        if (attempt == 0)
-            hq_log(HQ_LOG_WARN, "broker", "query %s waits for the store: %s", query->id_text, reason.text);
-        usleep(HQ_STORE_RETRY_MS * 1000);
-    }
-}
+    bson_t *result; /* NULL if there is none, or it has been kept */
+    bson_t *journal;
+    bool is_kept, was_told;
+    hq_error error;
+    hq_reason reason;
+    int64_t due_ms;
+};
 
 static void outcome_run(void *context)
 {
-    outcome *o = context;
-    o->is_kept = !o->result || insist(store_put_result, o->query, &o->query->fingerprint, o->result) == HQ_OK;
-    insist(store_put_journal, o->query, &o->query->id, o->journal);
+    hq_outcome_job *job = context;
+    const hq_query *query = job->query;
+    hq_store *store = query->broker->store;
+    job->error = HQ_OK;
+    if (job->result && !job->is_kept) {
+        job->error = store_put_result(store, &query->fingerprint, job->result, &job->reason);
+        job->is_kept = !job->error;
+    }
+    if (!job->error)
+        job->error = store_put_journal(store, &query->id, job->journal, &job->reason);
+}
+
+static void outcome_free(hq_outcome_job **job_p)
+{
+    if ((*job_p)->result)
+        bson_destroy((*job_p)->result);
+    bson_destroy((*job_p)->journal);
+    free(*job_p);
+    *job_p = NULL;
+}
+
+/* A store that is away is asked again later, so that other queries' jobs have their turn meanwhile. A broker that stops
+ * gives up: the query is still owned. */
+static bool waits_for_store(hq_outcome_job *job)
+{
+    hq_broker *broker = job->query->broker;
+    bool may_help = job->error == HQ_EUNAVAILABLE || job->error == HQ_EUNCERTAIN || job->error == HQ_ETIMEOUT;
+    if (!may_help || broker->is_stopping)
+        return false;
+    if (!job->was_told)
+        hq_log(HQ_LOG_WARN, "broker", "query %s waits for the store: %s", job->query->id_text, job->reason.text);
+    job->was_told = true;
+    job->due_ms = hq_now_ms() + HQ_STORE_RETRY_MS;
+    job->next = broker->waiting_outcomes;
+    broker->waiting_outcomes = job;
+    return true;
 }
 
 static void outcome_end(void *context)
 {
-    outcome *o = context;
-    hq_query *query = o->query;
-    outcome_kept(query, o->is_kept && o->result);
-    if (o->result)
-        bson_destroy(o->result);
-    bson_destroy(o->journal);
-    free(o);
+    hq_outcome_job *job = context;
+    hq_query *query = job->query;
+    if (waits_for_store(job))
+        return;
+    if (job->error)
+        hq_log(HQ_LOG_ERROR, "broker", "query %s: not kept in the store: %s", query->id_text, job->reason.text);
+    outcome_kept(query, job->is_kept);
+    outcome_free(&job);
     query_release(query);
+}
+
+void keep_try_again(hq_broker *broker, int64_t now_ms)
+{
+    for (hq_outcome_job **place = &broker->waiting_outcomes; *place;) {
+        hq_outcome_job *job = *place;
+        if (job->due_ms > now_ms) {
+            place = &job->next;
+            continue;
+        }
+        *place = job->next;
+        jobs_give(broker->keeper, outcome_run, outcome_end, job);
+    }
+}
+
+void keep_free(hq_broker *broker)
+{
+    while (broker->waiting_outcomes) {
+        hq_outcome_job *job = broker->waiting_outcomes;
+        broker->waiting_outcomes = job->next;
+        outcome_free(&job);
+    }
 }
 
 static bson_t *result_document(const hq_query *query, const hq_histset *result)
@@ -308,10 +347,10 @@ void keep_outcome(hq_query *query, const hq_histset *result)
         outcome_kept(query, false);
         return;
     }
-    outcome *o = hq_calloc(1, sizeof *o);
-    *o = (outcome){.query = query, .journal = journal_document(query)};
+    hq_outcome_job *job = hq_calloc(1, sizeof *job);
+    *job = (hq_outcome_job){.query = query, .journal = journal_document(query)};
     if (result && !query->is_from_store)
-        o->result = result_document(query, result);
+        job->result = result_document(query, result);
     query_hold(query);
-    jobs_give(query->broker->keeper, outcome_run, outcome_end, o);
+    jobs_give(query->broker->keeper, outcome_run, outcome_end, job);
 }

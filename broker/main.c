@@ -1,0 +1,169 @@
+/* hq-broker: takes queries, schedules their subtasks, keeps their results. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "base/signals.h"
+#include "broker/broker.h"
+#include "wire/socket.h"
+
+typedef struct settings {
+    hq_broker_settings broker;
+    int log_level;
+} settings;
+
+#define AT(field) offsetof(settings, field)
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+static const hq_option options[] = {
+    {.kind = HQ_OPTION_GROUP, .help = "Where it is"},
+    {.name = "front",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.front),
+     .fallback = "tcp://127.0.0.1:5570",
+     .argument = "ENDPOINT",
+     .help = "Where clients connect. tcp://*:5570 for every interface, a port of * for a free one."},
+    {.name = "back",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.back),
+     .fallback = "tcp://127.0.0.1:5571",
+     .argument = "ENDPOINT",
+     .help = "Where workers connect."},
+    {.name = "advertise",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.advertise),
+     .argument = "HOST",
+     .help = "The host name that others reach this broker by. Unset: the address it is bound to, or this host's name."},
+    {.kind = HQ_OPTION_GROUP, .help = "What it stands on"},
+    {.name = "coordinator",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.coordinator),
+     .fallback = "zk:127.0.0.1:2181/hq",
+     .argument = "zk:HOSTS/CHROOT",
+     .help = "The ZooKeeper servers, host:port with commas between, and the znode to live under."},
+    {.name = "session",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.session_ms),
+     .fallback = "10s",
+     .min = 500,
+     .max = 600000,
+     .help = "How long ZooKeeper keeps this broker's ephemeral nodes when it does not hear of it."},
+    {.name = "store",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.store),
+     .fallback = "mongodb://127.0.0.1:27017/hq",
+     .argument = "ADDRESS",
+     .help = "Where results are kept: mongodb://..., sqlite:FILE, or none."},
+    {.name = "store-timeout",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.store_timeout_ms),
+     .fallback = "10s",
+     .min = 100,
+     .max = 600000,
+     .help = "How long one call to the store may take."},
+    {.name = "keep",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.keep_ms),
+     .fallback = "14d",
+     .min = 1000,
+     .help = "How long results and partials are kept."},
+    {.name = "datasets",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(broker.datasets),
+     .argument = "FILE",
+     .help = "A file of named datasets, as conf/datasets.conf shows."},
+    {.kind = HQ_OPTION_GROUP, .help = "Scheduling"},
+    {.name = "lease",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.lease_ms),
+     .fallback = "5s",
+     .min = 300,
+     .max = 3600000,
+     .help = "A worker silent for so long is given up, and its subtasks go to others."},
+    {.name = "attempts",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(broker.attempts),
+     .fallback = "3",
+     .min = 1,
+     .max = 100,
+     .help = "A subtask that failed so often fails its query."},
+    {.name = "subtask-limit",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.limit_ms),
+     .fallback = "10m",
+     .help = "How long one subtask may compute; 0 for no limit."},
+    {.name = "partition-entries",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(broker.partition_entries),
+     .fallback = "100000",
+     .min = 1,
+     .help = "How many entries a partition should have, about: it is cut at the file's own borders."},
+    {.name = "max-queries",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(broker.max_queries),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1000000,
+     .help = "How many queries may be under way."},
+    {.name = "max-subtasks",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(broker.max_subtasks),
+     .fallback = "10000000",
+     .min = 1,
+     .max = 1000000000,
+     .help = "How many subtasks one query may have."},
+    {.kind = HQ_OPTION_GROUP, .help = "What it tells"},
+    {.name = "log-level",
+     .kind = HQ_OPTION_CHOICE,
+     .offset = AT(log_level),
+     .fallback = "info",
+     .choices = levels,
+     .help = "What is logged on stderr."},
+};
+
+static const hq_cli cli = {
+    .name = "hq-broker",
+    .summary = "Takes queries from clients, hands their subtasks to workers, keeps the results.",
+    .arguments = "",
+    .epilogue = "SIGTERM and SIGINT end it. Exit codes: 0 ended, 1 failed, 2 wrong use.\n",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+static void stop(void *broker)
+{
+    broker_stop(broker);
+}
+
+static int run(const settings *s)
+{
+    hq_broker *broker = NULL;
+    hq_reason reason = {{0}};
+    hq_error error = broker_new(&s->broker, &broker, &reason);
+    if (!error) {
+        hq_signals *signals = signals_start(stop, broker);
+        error = broker_run(broker, &reason);
+        signals_end(&signals);
+    }
+    broker_free(&broker);
+    if (error)
+        fprintf(stderr, "hq-broker: %s\n", reason.text);
+    return error == HQ_EINVAL ? 2 : error ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    settings s = {0};
+    hq_arguments arguments;
+    int code = options_start(&cli, argc, argv, &s, &arguments);
+    if (code >= 0)
+        return code;
+    hq_log_set_level((hq_level)s.log_level);
+    signals_block();
+    socket_prepare_process();
+    code = run(&s);
+    options_free(&cli, &s);
+    socket_end_process();
+    return code;
+}

@@ -1,0 +1,75 @@
+#include "client/find.h"
+
+#include <bson/bson.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "zk/coordinator.h"
+
+enum { SESSION_MS = 5000 };
+
+typedef struct search {
+    int is_over;
+    hq_error error;
+    hq_reason reason;
+    char *endpoint;
+} search;
+
+static void got_brokers(void *context, hq_error error, const char *detail, const hq_member *members, size_t count)
+{
+    search *s = context;
+    s->error = error;
+    if (error)
+        hq_fail(&s->reason, error, "%s", detail);
+    hq_hash random = hash_random();
+    for (size_t i = 0; !error && i < count && !s->endpoint; i++) {
+        const hq_member *member = &members[(i + random.bytes[0]) % count];
+        bson_t document;
+        bson_iter_t iter;
+        if (bson_init_static(&document, member->bytes, member->size) &&
+            bson_validate(&document, BSON_VALIDATE_UTF8, NULL) && bson_iter_init_find(&iter, &document, "front") &&
+            BSON_ITER_HOLDS_UTF8(&iter))
+            s->endpoint = hq_strdup(bson_iter_utf8(&iter, NULL));
+    }
+    s->is_over = 1;
+}
+
+hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r, hq_reason *reason)
+{
+    hq_coordinator *c = NULL;
+    hq_error error = coordinator_open(coordinator, SESSION_MS, NULL, NULL, &c, reason);
+    if (error)
+        return error;
+    search s = {0};
+    coordinator_members(c, "brokers", got_brokers, &s);
+    error = coordinator_wait(c, &s.is_over, timeout_ms, reason);
+    coordinator_close(&c);
+    if (error)
+        return hq_fail(reason, HQ_EUNAVAILABLE, "the coordinator at %s does not answer", coordinator);
+    if (s.error)
+        return hq_fail(reason, HQ_EUNAVAILABLE, "the coordinator at %s does not tell the brokers: %s", coordinator,
+                       s.reason.text);
+    if (!s.endpoint)
+        return hq_fail(reason, HQ_EUNAVAILABLE,
+                       "no broker is registered at %s: start hq-broker, or ask this machine alone with --local",
+                       coordinator);
+    *endpoint_r = s.endpoint;
+    return HQ_OK;
+}
+
+static int is_dataset_name(const char *spec)
+{
+    return !strchr(spec, '/') && !strpbrk(spec, "*?[") && !strstr(spec, ".root") && access(spec, F_OK) != 0;
+}
+
+char *find_spec(const char *spec)
+{
+    char here[PATH_MAX];
+    if (spec[0] == '/' || strncmp(spec, "empty:", 6) == 0 || is_dataset_name(spec) || !getcwd(here, sizeof here))
+        return hq_strdup(spec);
+    return hq_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, spec);
+}

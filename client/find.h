@@ -1,0 +1,16 @@
+/* client/find.h - which broker to ask, and what to ask it about. */
+#ifndef HQ_CLIENT_FIND_H
+#define HQ_CLIENT_FIND_H
+
+#include "base/error.h"
+
+/* The front end point of one of the brokers that the coordinator names, chosen at random so that clients spread.
+ * HQ_EUNAVAILABLE if the coordinator does not answer or names none within timeout_ms. The caller frees it. */
+hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r, hq_reason *reason);
+
+/* A dataset's specification as a broker on another host needs it: a relative path or glob becomes absolute, a dataset's
+ * name and "empty:N" stay. A text is a name if it has no slash, is no file here, has no character of a glob and does
+ * not speak of ".root". The caller frees it. */
+char *find_spec(const char *spec);
+
+#endif
