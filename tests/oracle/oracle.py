@@ -205,7 +205,10 @@ class Hist:
     def sums(self):
         """The sums of w and of w * w, as arrays with flow."""
         def exact(values):
-            return math.fsum(values) if all(map(math.isfinite, values)) else float(np.sum(values))
+            if all(map(math.isfinite, values)):
+                return math.fsum(values)
+            with np.errstate(invalid="ignore"):
+                return float(np.sum(values))
         value, variance = np.zeros(self.shape), np.zeros(self.shape)
         for bin, weights in self.weights.items():
             value[bin], variance[bin] = exact(weights), exact([w * w for w in weights])

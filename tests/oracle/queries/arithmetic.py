@@ -32,7 +32,7 @@ for event in events:
     big = 4000000000000000000 + a
     ints.fill(18, (big * 5) // 10000000000000000)
     ints.fill(19, (big + big + big) % 100)
-    ints.fill(20, (3**41) % (a * a + 1))
+    ints.fill(20, 3 ** (38 + event.NJet) % (a * a + 1))
     ints.fill(21, 1 << (62 + event.NJet) if event.NJet < 3 else 0)
     ints.fill(22, (c % 1) + (c // -1))
     ints.fill(23, +a - -b + 0x1f + 0b101 - 0o17 + 1_000)
