@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { HEAD_BYTES = 4, MAX_DOCUMENT = 16 << 20 };
+enum { HEAD_BYTES = 4, MAX_DOCUMENT = 16 << 20, MAX_DEPTH = 16 };
 
 struct hq_message {
     hq_command command;
@@ -190,9 +190,26 @@ bool message_get_hash(const hq_message *message, const char *key, hq_hash *hash_
     return message_get_text(message, key, &text) && hash_from_text(text, hash_r) == 0;
 }
 
+/* A reason may be cut within a character, and a file's name may be any bytes: what is no UTF-8 goes as '?', for the
+ * receiver would refuse the message. */
 void message_put_text(hq_message *message, const char *key, const char *text)
 {
-    bson_append_utf8(&message->body, key, -1, text, -1);
+    size_t length = strlen(text);
+    if (bson_utf8_validate(text, length, false)) {
+        bson_append_utf8(&message->body, key, -1, text, (int)length);
+        return;
+    }
+    char *mended = hq_strdup(text);
+    for (size_t at = 0, size; at < length; at += size) {
+        for (size = 1; size < 4 && at + size < length && ((uint8_t)text[at + size] & 0xc0) == 0x80;)
+            size++;
+        if (!bson_utf8_validate(text + at, size, false)) {
+            size = 1;
+            mended[at] = '?';
+        }
+    }
+    bson_append_utf8(&message->body, key, -1, mended, (int)length);
+    free(mended);
 }
 
 void message_put_int32(hq_message *message, const char *key, int32_t value)
@@ -266,10 +283,38 @@ static hq_error check_head(const uint8_t *head, size_t size, hq_reason *reason)
     return HQ_OK;
 }
 
+static bool is_sound_text(bson_iter_t *iter)
+{
+    uint32_t length;
+    const char *text = BSON_ITER_HOLDS_UTF8(iter)   ? bson_iter_utf8(iter, &length)
+                       : BSON_ITER_HOLDS_CODE(iter) ? bson_iter_code(iter, &length)
+                                                    : bson_iter_symbol(iter, &length);
+    return bson_utf8_validate(text, length, false);
+}
+
+/* Every element lies within the document, every text is UTF-8 without a zero, nothing is nested too deep. Not
+ * bson_validate: that of libbson 1.23 lets texts pass that are no UTF-8, and follows any depth until the stack ends. */
+static bool is_sound(bson_iter_t *iter, int depth)
+{
+    while (bson_iter_next(iter)) {
+        const char *key = bson_iter_key(iter);
+        bson_iter_t inner;
+        bool is_good = bson_utf8_validate(key, strlen(key), false);
+        if (BSON_ITER_HOLDS_UTF8(iter) || BSON_ITER_HOLDS_CODE(iter) || BSON_ITER_HOLDS_SYMBOL(iter))
+            is_good = is_good && is_sound_text(iter);
+        else if (BSON_ITER_HOLDS_DOCUMENT(iter) || BSON_ITER_HOLDS_ARRAY(iter))
+            is_good = is_good && depth < MAX_DEPTH && bson_iter_recurse(iter, &inner) && is_sound(&inner, depth + 1);
+        if (!is_good)
+            return false;
+    }
+    return iter->err_off == 0;
+}
+
 static hq_error check_document(bson_t *body, const void *bytes, size_t size, hq_command command, hq_reason *reason)
 {
-    if (size > MAX_DOCUMENT || !bytes || !bson_init_static(body, bytes, size) ||
-        !bson_validate(body, BSON_VALIDATE_UTF8, NULL))
+    bson_iter_t iter;
+    if (size > MAX_DOCUMENT || !bytes || !bson_init_static(body, bytes, size) || !bson_iter_init(&iter, body) ||
+        !is_sound(&iter, 1))
         return hq_fail(reason, HQ_EPROTOCOL, "%s: frame 1 is not a BSON document (%zu bytes)", command_name(command),
                        size);
     return HQ_OK;
