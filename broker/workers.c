@@ -6,7 +6,12 @@
 #include "base/memory.h"
 #include "broker/internal.h"
 
-enum { RECEIVE_AT_ONCE = 256, HAND_OUT_AT_ONCE = 4096, MAX_SLOTS = 4096, MAX_CREDIT = 1 << 20 };
+enum {
+    RECEIVE_US = 2000, /* clients and the coordinator wait no longer than this for busy workers */
+    HAND_OUT_AT_ONCE = 4096,
+    MAX_SLOTS = 4096,
+    MAX_CREDIT = 1 << 20
+};
 
 static void tell(hq_broker *broker, hq_message **message_p)
 {
@@ -239,7 +244,8 @@ static void handle(hq_broker *broker, hq_message *message)
 
 void workers_receive(hq_broker *broker)
 {
-    for (int i = 0; i < RECEIVE_AT_ONCE; i++) {
+    int64_t until_us = hq_now_us() + RECEIVE_US;
+    do {
         hq_message *message = NULL;
         hq_peer peer = {0};
         hq_reason reason = {{0}};
@@ -251,7 +257,7 @@ void workers_receive(hq_broker *broker)
         else
             handle(broker, message);
         message_free(&message);
-    }
+    } while (hq_now_us() < until_us);
 }
 
 /* ---- what each is given ---- */
