@@ -66,46 +66,61 @@ static int64_t expiry(const hq_store *store)
     return hq_wall_ms() + store->keep_ms;
 }
 
-/* True if a number in it is not finite; the key of the first such is *key_r. */
-static bool holds_non_finite(const bson_t *document, int depth, const char **key_r)
+/* What is wrong with a value at the iterator, or NULL. (bson_validate lets a string that is not UTF-8 pass.) */
+static const char *value_fault(const bson_iter_t *at)
 {
-    bson_iter_t at, inner;
+    uint32_t length;
+    if (BSON_ITER_HOLDS_DOUBLE(at) && !isfinite(bson_iter_double(at)))
+        return "holds NaN or infinity: such numbers belong into binary fields";
+    if (BSON_ITER_HOLDS_UTF8(at)) {
+        const char *text = bson_iter_utf8(at, &length);
+        return bson_utf8_validate(text, length, false) ? NULL : "is not UTF-8";
+    }
+    return NULL;
+}
+
+/* The first fault of a document, with the key that has it; NULL if there is none. */
+static const char *find_fault(const bson_t *document, int depth, const char **key_r)
+{
+    bson_iter_t at;
     if (!bson_iter_init(&at, document))
-        return false;
+        return "is not BSON";
     while (bson_iter_next(&at)) {
         *key_r = bson_iter_key(&at);
-        if (BSON_ITER_HOLDS_DOUBLE(&at) && !isfinite(bson_iter_double(&at)))
-            return true;
         bson_t child;
         const uint8_t *bytes;
         uint32_t size;
-        if (!bson_iter_recurse(&at, &inner))
-            continue;
+        const char *fault = value_fault(&at);
         if (BSON_ITER_HOLDS_DOCUMENT(&at))
             bson_iter_document(&at, &size, &bytes);
-        else
+        else if (BSON_ITER_HOLDS_ARRAY(&at))
             bson_iter_array(&at, &size, &bytes);
-        if (depth > 0 && bson_init_static(&child, bytes, size) && holds_non_finite(&child, depth - 1, key_r))
-            return true;
+        else
+            size = 0;
+        if (size > 0 && depth == 0)
+            fault = "is nested too deep";
+        else if (size > 0 && !fault)
+            fault = bson_init_static(&child, bytes, size) ? find_fault(&child, depth - 1, key_r) : "is not BSON";
+        if (fault)
+            return fault;
     }
-    return false;
+    return NULL;
 }
 
 /* What one server takes and another refuses must show with every server. */
 static hq_error check_document(const char *what, const bson_t *document, hq_reason *reason)
 {
     bson_error_t error;
-    const char *key;
+    const char *key = "";
     if (document->len > STORE_DOCUMENT_MAX)
         return hq_fail(reason, HQ_ELIMIT,
                        "a %s of %u bytes is too large for the store, which takes %d: fill fewer bins", what,
                        document->len, STORE_DOCUMENT_MAX);
-    if (!bson_validate_with_error(document, BSON_VALIDATE_UTF8 | BSON_VALIDATE_DOLLAR_KEYS | BSON_VALIDATE_DOT_KEYS,
-                                  &error))
+    if (!bson_validate_with_error(document, BSON_VALIDATE_DOLLAR_KEYS | BSON_VALIDATE_DOT_KEYS, &error))
         return hq_fail(reason, HQ_EINVAL, "a %s is not what the store takes: %s", what, error.message);
-    if (holds_non_finite(document, DEPTH_MAX, &key))
-        return hq_fail(reason, HQ_EINVAL,
-                       "a %s holds NaN or infinity in \"%s\": such numbers belong into binary fields", what, key);
+    const char *fault = find_fault(document, DEPTH_MAX, &key);
+    if (fault)
+        return hq_fail(reason, HQ_EINVAL, "a %s is not what the store takes: \"%s\" %s", what, key, fault);
     return HQ_OK;
 }
 

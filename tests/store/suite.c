@@ -1,0 +1,362 @@
+#include "tests/store/suite.h"
+
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum { TIMEOUT_MS = 20000, KEEP_MS = 3600 * 1000 };
+
+static const char *address; /* cmocka's group set-up takes no argument to hand it through */
+
+hq_store *suite_open(const char *at, int64_t keep_ms)
+{
+    hq_store *store;
+    hq_reason reason = {""};
+    assert_done(store_open(at, TIMEOUT_MS, keep_ms, &store, &reason));
+    return store;
+}
+
+void suite_assert(hq_error got, hq_error wanted, const hq_reason *reason, const char *file, int line)
+{
+    if (got == wanted)
+        return;
+    print_error("%s:%d: %s (%s) instead of %s\n", file, line, hq_error_name(got), got == HQ_OK ? "" : reason->text,
+                hq_error_name(wanted));
+    fail();
+}
+
+hq_partial *suite_partials(size_t count, uint32_t size)
+{
+    hq_partial *partials = hq_calloc(count, sizeof *partials);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *bytes = hq_alloc(size);
+        for (uint32_t k = 0; k < size; k++)
+            bytes[k] = (uint8_t)hash_mix((uint64_t)i << 32 | k);
+        partials[i] = (hq_partial){hash_random(), i * 1000, bytes, size};
+    }
+    return partials;
+}
+
+void suite_free_partials(hq_partial *partials, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((void *)partials[i].bytes);
+    free(partials);
+}
+
+void suite_gather(void *context, const hq_partial *partial)
+{
+    suite_gathered *gathered = context;
+    for (size_t i = 0; i < gathered->count; i++) {
+        const hq_partial *wanted = &gathered->wanted[i];
+        if (memcmp(&wanted->partition, &partial->partition, sizeof partial->partition) != 0)
+            continue;
+        if (wanted->entries != partial->entries || wanted->size != partial->size ||
+            (wanted->size && memcmp(wanted->bytes, partial->bytes, wanted->size) != 0))
+            gathered->wrong++;
+        gathered->found += !gathered->seen[i];
+        gathered->seen[i] = 1;
+        return;
+    }
+    gathered->wrong++;
+}
+
+size_t suite_count(hq_store *store, const hq_hash *program, const hq_partial *wanted, size_t count)
+{
+    hq_reason reason = {""};
+    suite_gathered gathered = {wanted, count, 0, 0, hq_calloc(count, 1)};
+    assert_done(store_get_partials(store, program, suite_gather, &gathered, &reason));
+    assert_int_equal(gathered.wrong, 0);
+    free(gathered.seen);
+    return gathered.found;
+}
+
+/* --- results and the journal --- */
+
+static int set_up(void **state)
+{
+    hq_reason reason = {""};
+    hq_store *store = suite_open(address, KEEP_MS);
+    assert_done(store_prepare(store, &reason));
+    assert_done(store_flush(store, &reason));
+    *state = store;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    hq_store *store = *state;
+    store_close(&store);
+    assert_null(store);
+    return 0;
+}
+
+static bson_t *some_document(int number)
+{
+    return BCON_NEW("number", BCON_INT32(number), "text", BCON_UTF8("Z → μμ"), "nested", "{", "array", "[",
+                    BCON_INT64(1), BCON_DOUBLE(0.5), "]", "}", "time", BCON_DATE_TIME(1234567890123), "yes",
+                    BCON_BOOL(true));
+}
+
+static void assert_same(const bson_t *one, const bson_t *other)
+{
+    if (bson_equal(one, other))
+        return;
+    char *one_text = bson_as_canonical_extended_json(one, NULL),
+         *other_text = bson_as_canonical_extended_json(other, NULL);
+    print_error("%s\n%s\n", one_text, other_text);
+    bson_free(one_text);
+    bson_free(other_text);
+    fail();
+}
+
+static void a_result_comes_back_as_it_was_put(void **state)
+{
+    hq_reason reason = {""};
+    hq_hash key = hash_random(), other = hash_random();
+    bson_t *put = some_document(1), *got = NULL;
+    assert_error(store_get_result(*state, &key, &got, &reason), HQ_ENOTFOUND);
+    assert_null(got);
+    assert_done(store_put_result(*state, &key, put, &reason));
+    assert_done(store_get_result(*state, &key, &got, &reason));
+    assert_same(got, put);
+    assert_error(store_get_result(*state, &other, &(bson_t *){NULL}, &reason), HQ_ENOTFOUND);
+    bson_destroy(got);
+    bson_destroy(put);
+}
+
+static void a_result_is_replaced(void **state)
+{
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    bson_t *got = NULL;
+    for (int i = 0; i < 3; i++) {
+        bson_t *put = some_document(i);
+        assert_done(store_put_result(*state, &key, put, &reason));
+        assert_done(store_put_result(*state, &key, put, &reason));
+        assert_done(store_get_result(*state, &key, &got, &reason));
+        assert_same(got, put);
+        bson_destroy(got);
+        bson_destroy(put);
+    }
+}
+
+static void what_the_store_adds_is_its_own(void **state)
+{
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    bson_t *put = BCON_NEW("_id", BCON_INT32(1), "expires", BCON_INT32(2), "mine", BCON_INT32(3)), *got = NULL;
+    bson_t *wanted = BCON_NEW("mine", BCON_INT32(3));
+    assert_done(store_put_result(*state, &key, put, &reason));
+    assert_done(store_get_result(*state, &key, &got, &reason));
+    assert_same(got, wanted);
+    bson_destroy(got);
+    bson_destroy(wanted);
+    bson_destroy(put);
+}
+
+static void a_large_result_comes_back(void **state)
+{
+    enum { SIZE = 10 * 1024 * 1024 };
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    uint8_t *bytes = hq_alloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)hash_mix(i);
+    bson_t *put = bson_new(), *got = NULL;
+    BSON_APPEND_BINARY(put, "bins", BSON_SUBTYPE_BINARY, bytes, SIZE);
+    assert_done(store_put_result(*state, &key, put, &reason));
+    assert_done(store_get_result(*state, &key, &got, &reason));
+    assert_true(bson_equal(put, got));
+    bson_destroy(got);
+    BSON_APPEND_BINARY(put, "more", BSON_SUBTYPE_BINARY, bytes, SIZE * 7 / 10);
+    assert_error(store_put_result(*state, &key, put, &reason), HQ_ELIMIT);
+    bson_destroy(put);
+    free(bytes);
+}
+
+static void what_not_every_server_takes_is_refused(void **state)
+{
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    bson_t *wrong[] = {
+        BCON_NEW("a", "{", "mean", BCON_DOUBLE(NAN), "}"),
+        BCON_NEW("a", "[", BCON_DOUBLE(INFINITY), "]"),
+        BCON_NEW("a.b", BCON_INT32(1)),
+        BCON_NEW("a", "{", "$set", BCON_INT32(1), "}"),
+        BCON_NEW("a", BCON_UTF8("\xff\xfe")),
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_error(store_put_result(*state, &key, wrong[i], &reason), HQ_EINVAL);
+        assert_error(store_put_journal(*state, &key, wrong[i], &reason), HQ_EINVAL);
+        bson_destroy(wrong[i]);
+    }
+}
+
+static void the_journal_keeps_the_latest_and_outlives_a_flush(void **state)
+{
+    hq_reason reason = {""};
+    hq_hash query = hash_random();
+    bson_t *first = some_document(1), *second = some_document(2), *got = NULL;
+    assert_error(store_get_journal(*state, &query, &got, &reason), HQ_ENOTFOUND);
+    assert_done(store_put_journal(*state, &query, first, &reason));
+    assert_done(store_put_journal(*state, &query, second, &reason));
+    assert_done(store_put_result(*state, &query, first, &reason));
+    assert_done(store_flush(*state, &reason));
+    assert_error(store_get_result(*state, &query, &got, &reason), HQ_ENOTFOUND);
+    assert_done(store_get_journal(*state, &query, &got, &reason));
+    assert_same(got, second);
+    bson_destroy(got);
+    bson_destroy(first);
+    bson_destroy(second);
+}
+
+/* --- partials --- */
+
+static void partials_come_back_as_they_were_put(void **state)
+{
+    static const uint8_t all[256] = {0x00, 0xff, 0x7f, 0xf0, 0x7f, 0xf8}; /* zeros, NaN, infinity: any bytes */
+    double odd[] = {NAN, INFINITY, -INFINITY, -0.0, 5e-324};
+    hq_reason reason = {""};
+    hq_hash program = hash_random(), other = hash_random();
+    hq_partial partials[] = {
+        {hash_random(), 0, all, sizeof all}, {hash_random(), UINT64_MAX, odd, sizeof odd}, {hash_random(), 7, NULL, 0}};
+    assert_done(store_put_partials(*state, &program, partials, 0, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, 3), 0);
+    assert_done(store_put_partials(*state, &program, partials, 3, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, 3), 3);
+    assert_int_equal(suite_count(*state, &other, partials, 3), 0);
+}
+
+static void five_thousand_partials_and_again_and_in_other_packs(void **state)
+{
+    enum { COUNT = 5000, SIZE = 2000 };
+    hq_reason reason = {""};
+    hq_hash program = hash_random();
+    hq_partial *partials = suite_partials(COUNT, SIZE);
+    assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
+    assert_done(store_put_partials(*state, &program, partials + 10, 500, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_int_equal(store_bad_count(*state), 0);
+    suite_free_partials(partials, COUNT);
+}
+
+static void some_of_them_there_already(void **state)
+{
+    enum { COUNT = 6, SIZE = 3 * 1024 * 1024 }; /* each fills a pack */
+    hq_reason reason = {""};
+    hq_hash program = hash_random();
+    hq_partial *partials = suite_partials(COUNT, SIZE);
+    assert_done(store_put_partials(*state, &program, partials + 2, 2, &reason));
+    assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    suite_free_partials(partials, COUNT);
+}
+
+static void a_partial_beyond_a_document_is_refused(void **state)
+{
+    enum { LARGE = 15 * 1024 * 1024, TOO_LARGE = 16 * 1024 * 1024 };
+    hq_reason reason = {""};
+    hq_hash program = hash_random();
+    hq_partial *partials = suite_partials(1, TOO_LARGE);
+    assert_error(store_put_partials(*state, &program, partials, 1, &reason), HQ_ELIMIT);
+    partials[0].size = LARGE;
+    assert_done(store_put_partials(*state, &program, partials, 1, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, 1), 1);
+    suite_free_partials(partials, 1);
+}
+
+/* --- time --- */
+
+static void wait_until_past(int64_t wall_ms)
+{
+    while (hq_wall_ms() <= wall_ms)
+        poll(NULL, 0, 1);
+}
+
+enum { KEEP_BRIEFLY_MS = 1 };
+
+static void what_has_expired_is_not_found_and_is_swept(void **state)
+{
+    enum { COUNT = 10 };
+    (void)state;
+    hq_reason reason = {""};
+    hq_hash key = hash_random(), program = hash_random();
+    bson_t *document = some_document(1), *got = NULL;
+    hq_partial *partials = suite_partials(COUNT, 100);
+    uint64_t removed = 99;
+    hq_store *brief = suite_open(address, KEEP_BRIEFLY_MS);
+    assert_done(store_prepare(brief, &reason));
+    assert_done(store_put_result(brief, &key, document, &reason));
+    assert_done(store_put_partials(brief, &program, partials, COUNT, &reason));
+    assert_done(store_put_journal(brief, &key, document, &reason));
+    wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
+    assert_error(store_get_result(brief, &key, &got, &reason), HQ_ENOTFOUND);
+    assert_int_equal(suite_count(brief, &program, partials, COUNT), 0);
+    assert_done(store_sweep(brief, &removed, &reason));
+    assert_int_equal(removed, 2); /* a result, and a pack of partials */
+    assert_done(store_sweep(brief, &removed, &reason));
+    assert_int_equal(removed, 0);
+    assert_done(store_get_journal(brief, &key, &got, &reason));
+    assert_same(got, document);
+    bson_destroy(got);
+    bson_destroy(document);
+    suite_free_partials(partials, COUNT);
+    store_close(&brief);
+}
+
+static void what_expires_leaves_the_rest_and_gives_way(void **state)
+{
+    enum { COUNT = 10 };
+    if (strcmp(address, "sqlite::memory:") == 0)
+        skip(); /* one cannot open the same memory twice; the file stands for it */
+    hq_reason reason = {""};
+    hq_hash key = hash_random(), program = hash_random();
+    bson_t *document = some_document(1), *got = NULL;
+    hq_partial *partials = suite_partials(COUNT, 100);
+    uint64_t removed = 99;
+    hq_store *brief = suite_open(address, KEEP_BRIEFLY_MS);
+    assert_done(store_put_partials(brief, &program, partials, COUNT, &reason));
+    wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), 0);
+    /* What has expired but was not swept must not stand in the way of the same thing computed again. */
+    assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_done(store_put_result(*state, &key, document, &reason));
+    assert_done(store_put_result(brief, &program, document, &reason));
+    wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
+    assert_done(store_sweep(*state, &removed, &reason));
+    assert_int_equal(removed, 1);
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_done(store_get_result(*state, &key, &got, &reason));
+    bson_destroy(got);
+    bson_destroy(document);
+    suite_free_partials(partials, COUNT);
+    store_close(&brief);
+}
+
+int suite_run(const char *at)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_result_comes_back_as_it_was_put, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_result_is_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_store_adds_is_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_large_result_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_not_every_server_takes_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_journal_keeps_the_latest_and_outlives_a_flush, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(partials_come_back_as_they_were_put, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(five_thousand_partials_and_again_and_in_other_packs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(some_of_them_there_already, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_partial_beyond_a_document_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_expired_is_not_found_and_is_swept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_expires_leaves_the_rest_and_gives_way, set_up, tear_down),
+    };
+    address = at;
+    print_message("store %s\n", at);
+    return _cmocka_run_group_tests(at, tests, sizeof tests / sizeof *tests, NULL, NULL);
+}
