@@ -113,7 +113,7 @@ static hq_error parse_choice(const hq_option *option, const char *text, int *val
 
 static hq_error set_number(const hq_option *option, int64_t *field, const char *text, hq_reason *reason)
 {
-    int64_t value;
+    int64_t value = 0;
     hq_error error = option->kind == HQ_OPTION_SIZE       ? options_parse_size(text, &value, reason)
                      : option->kind == HQ_OPTION_DURATION ? options_parse_duration(text, &value, reason)
                                                           : parse_integer(text, &value, reason);

@@ -245,12 +245,13 @@ static void forget_ghosts(hq_cache *cache)
     /* A ghost that was used before all of the main part can't move there any more: the main part's oldest use only
      * becomes later. */
     uint64_t oldest_use = cache->main.oldest ? cache->main.oldest->used : 0;
-    for (hq_cache_entry *ghost; (ghost = cache->ghosts.oldest);) {
-        if (cache->ghosts.count <= limit && ghost->used >= oldest_use)
-            break;
+    hq_cache_entry *ghost = cache->ghosts.oldest;
+    while (ghost && (cache->ghosts.count > limit || ghost->used < oldest_use)) {
+        hq_cache_entry *next = ghost->newer;
         unlink_entry(cache, ghost);
         take_from_table(cache, ghost);
         free(ghost);
+        ghost = next;
     }
 }
 

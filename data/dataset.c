@@ -153,9 +153,11 @@ static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
         if (error)
             return error;
     }
-    if (!planning->schema)
-        return hq_fail(reason, HQ_EINVAL, "there are no entries in this dataset: %s%s", planning->wanted->files[0].path,
-                       count > 1 ? " and all other files are empty" : " is empty");
+    if (!planning->schema) {
+        hq_fail(reason, HQ_EINVAL, "there are no entries in this dataset: %s%s", planning->wanted->files[0].path,
+                count > 1 ? " and all other files are empty" : " is empty");
+        return HQ_EINVAL;
+    }
     planning->is_dropped = hq_calloc(planning->schema->count + 1, sizeof *planning->is_dropped);
     atomic_store(&planning->next, first);
 
