@@ -205,9 +205,12 @@ class Hist:
     def sums(self):
         """The sums of w and of w * w, as arrays with flow."""
         def exact(values):
-            if all(map(math.isfinite, values)):
-                return math.fsum(values)
-            with np.errstate(invalid="ignore"):
+            try:
+                if all(map(math.isfinite, values)):
+                    return math.fsum(values)
+            except OverflowError:
+                pass
+            with np.errstate(invalid="ignore", over="ignore"):
                 return float(np.sum(values))
         value, variance = np.zeros(self.shape), np.zeros(self.shape)
         for bin, weights in self.weights.items():

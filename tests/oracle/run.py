@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs queries by hq and by the oracle, and compares.
 
-usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [QUERY ...]
+usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [--random COUNT] [--seed N] [QUERY ...]
 
 Each query names its data in comments at its top, "# data: uproot-HZZ.root:events": files, relative to --data (or a
-folder in it). Without QUERY it takes all of queries/ and of tests/oracle/queries/. hq is run as
+folder in it). Without QUERY it takes all of queries/ and of tests/oracle/queries/. With --random it makes queries
+itself instead, and keeps those that differ in the working directory. hq is run as
 
     $HQ_BIN/hq-submit --local --fresh --json OUT QUERY FILE ...
 
@@ -24,6 +25,7 @@ import time
 
 import compare
 import oracle
+from random_query import random_query
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIME_LIMIT_S = 120
@@ -72,24 +74,43 @@ def check(query, command, data_dir):
         return found or compare.differences(compare.load(out), expected), hq_s, oracle_s
 
 
+def report(query, command, data_dir):
+    """Prints how the query fares; true if nothing differs."""
+    found, hq_s, oracle_s = check(query, command, data_dir)
+    name = os.path.relpath(query, SOURCE) if query.startswith(SOURCE) else query
+    print(f"{'differs' if found else 'equal':8} {name:44} hq {hq_s:6.2f} s  CPython {oracle_s:6.2f} s", flush=True)
+    for text in found:
+        print(f"         {text}")
+    return not found
+
+
+def report_random(seed, command, data_dir):
+    query = f"random-{seed}.py"
+    with open(query, "w", encoding="utf-8") as file:
+        file.write(random_query(seed))
+    is_equal = report(query, command, data_dir)
+    if is_equal:
+        os.remove(query)
+    return is_equal
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs queries by hq and by the oracle, and compares.")
     parser.add_argument("queries", nargs="*", metavar="QUERY")
     parser.add_argument("--data", default=f"{SOURCE}/.deps/data", metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--hq", metavar="COMMAND", default=f"{os.environ.get('HQ_BIN', 'bin')}/hq-submit --local --fresh",
-                        help="how to run hq, default: %(default)s")
+    parser.add_argument("--hq", metavar="COMMAND", help="how to run hq, default: %(default)s",
+                        default=f"{os.environ.get('HQ_BIN', 'bin')}/hq-submit --local --fresh")
+    parser.add_argument("--random", type=int, default=0, metavar="COUNT", help="queries at random instead")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first, default: %(default)s")
     arguments = parser.parse_args()
-    failed = 0
-    queries = arguments.queries or all_queries()
-    for query in queries:
-        found, hq_s, oracle_s = check(query, shlex.split(arguments.hq), arguments.data)
-        name = os.path.relpath(query, SOURCE)
-        print(f"{'differs' if found else 'equal':8} {name:44} hq {hq_s:6.2f} s  CPython {oracle_s:6.2f} s", flush=True)
-        for text in found:
-            print(f"         {text}")
-        failed += bool(found)
-    print(f"{len(queries) - failed} of {len(queries)} queries give the same as CPython")
-    sys.exit(1 if failed else 0)
+    command = shlex.split(arguments.hq)
+    if arguments.random:
+        seeds = range(arguments.seed, arguments.seed + arguments.random)
+        equal = [report_random(seed, command, arguments.data) for seed in seeds]
+    else:
+        equal = [report(query, command, arguments.data) for query in arguments.queries or all_queries()]
+    print(f"{sum(equal)} of {len(equal)} queries give the same as CPython")
+    sys.exit(0 if all(equal) else 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the writer of query/uhi.c makes is valid by uhi's own schema and is read by boost-histogram and hist, value for value.
+"""What query/uhi.c writes is valid by uhi's own schema and is read by boost-histogram and hist, value for value.
 
 usage: test_uhi.py PROGRAM      PROGRAM write: the document, as tests/query/test_uhi.c makes it
 """
