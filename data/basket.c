@@ -329,26 +329,98 @@ static hq_error read_counts(hq_reader *reader, const hq_basket *basket, jagged_t
     return error;
 }
 
-/* Where the entry that begins at a place ends; UINT64_MAX if that cannot be told. */
-static uint64_t end_of_entry(const hq_reader *reader, const jagged_target *target, const hq_loaded *loaded,
-                             uint64_t index, uint64_t at)
+static const char outside[] = "an entry leads out of it",
+                  uneven[] = "an entry whose size does not fit its number of values";
+
+/* The three ways of finding where a basket's entries begin. Each sets from, writes the offsets behind each of the
+ * part's entries, the first of which has base values before it, and gives NULL or what is wrong with the basket. */
+
+/* From the basket's own table, where it has one and an entry is nothing but its values. The loop is free of branches,
+ * so that it runs over whole vectors. */
+static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
+                                 uint32_t *offsets_r)
 {
-    const hq_plan *plan = reader->plan;
     uint64_t entries = loaded->basket->last - loaded->basket->first;
-    if (loaded->offsets)
-        return index + 1 == entries ? loaded->border
-                                    : (uint64_t)load_u32(loaded->offsets + 4 * (index + 1)) - loaded->origin;
-    int64_t count = -1;
-    if (plan->shape == SHAPE_COUNTED)
-        count = count_at(target->counts, loaded->basket->first + index - target->baskets[0].first);
-    else if (at + VECTOR_COUNT_AT + 4 <= loaded->border)
-        count = load_u32(loaded->data + at + VECTOR_COUNT_AT);
-    if (count < 0 || count > UINT32_MAX)
-        return UINT64_MAX;
-    return at + plan->header_size + (uint64_t)count * plan->length * hq_type_size(plan->type);
+    uint64_t first = part.first - loaded->basket->first, count = part.last - part.first;
+    const uint8_t *table = loaded->offsets + 4 * first;
+    uint32_t origin = loaded->origin, border = loaded->border, from = load_u32(table) - origin;
+    unsigned shift = (unsigned)__builtin_ctz((unsigned)hq_type_size(plan->type));
+    /* The table's end is not to be relied on: the last entry ends with the data. */
+    uint64_t inner = first + count == entries ? count - 1 : count;
+    uint32_t is_outside = from > border, rest = 0, last = from;
+    for (uint64_t i = 1; i <= inner; i++) {
+        uint32_t before = load_u32(table + 4 * (i - 1)) - origin, at = load_u32(table + 4 * i) - origin;
+        is_outside |= (at < before) | (at > border);
+        rest |= at - from;
+        offsets_r[i - 1] = (uint32_t)base + ((at - from) >> shift);
+    }
+    if (inner < count) {
+        last = load_u32(table + 4 * inner) - origin;
+        is_outside |= last > border;
+        rest |= border - from;
+        offsets_r[count - 1] = (uint32_t)base + ((border - from) >> shift);
+    }
+    loaded->from = from;
+    if (is_outside)
+        return outside;
+    if (rest & ((1u << shift) - 1))
+        return uneven;
+    for (uint64_t i = 0; plan->length > 1 && i < count; i++)
+        if ((offsets_r[i] - (uint32_t)base) % plan->length != 0)
+            return uneven;
+    return NULL;
 }
 
-/* Finds where the basket's entries begin and how many values they have, and keeps the basket. */
+/* From the counter's values, counts, for all of the basket's entries. */
+static const char *find_by_counts(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
+                                  const hq_column *counts, uint64_t at_count, uint32_t *offsets_r)
+{
+    uint64_t before = 0, values = 0, most = loaded->border / hq_type_size(plan->type);
+    const hq_basket *basket = loaded->basket;
+    for (uint64_t entry = basket->first; entry < part.last; entry++) {
+        int64_t count = count_at(counts, at_count + (entry - basket->first));
+        if (count < 0 || (uint64_t)count > most)
+            return outside;
+        if (entry == part.first)
+            before = values;
+        values += (uint64_t)count * plan->length;
+        if (values > most)
+            return outside;
+        if (entry >= part.first)
+            offsets_r[entry - part.first] = (uint32_t)(base + values - before);
+    }
+    loaded->from = (uint32_t)(before * hq_type_size(plan->type));
+    return NULL;
+}
+
+/* From the header that a vector has before its values in each entry. */
+static const char *find_by_headers(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
+                                   uint32_t *offsets_r)
+{
+    const hq_basket *basket = loaded->basket;
+    size_t size = hq_type_size(plan->type);
+    uint64_t at = 0, values = 0, border = loaded->border;
+    for (uint64_t entry = basket->first; entry < part.last; entry++) {
+        if (border - at < plan->header_size)
+            return outside;
+        if (loaded->offsets && load_u32(loaded->offsets + 4 * (entry - basket->first)) - loaded->origin != at)
+            return uneven;
+        if (entry == part.first)
+            loaded->from = (uint32_t)at;
+        uint64_t count = load_u32(loaded->data + at + VECTOR_COUNT_AT);
+        at += plan->header_size;
+        if (count > (border - at) / size)
+            return outside;
+        at += count * size;
+        if (entry < part.first)
+            continue;
+        values += count;
+        offsets_r[entry - part.first] = (uint32_t)(base + values);
+    }
+    return NULL;
+}
+
+/* Finds how many values the basket's entries have, and keeps the basket. */
 static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
 {
     jagged_target *target = context;
@@ -356,39 +428,31 @@ static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
     const hq_basket *basket = loaded->basket;
     target->kept[target->kept_count++] = *loaded;
     loaded = &target->kept[target->kept_count - 1];
-    if (!loaded->offsets && plan->shape == SHAPE_COUNTED) {
+    hq_part part = part_of(basket, target->first, target->last);
+    uint32_t *offsets = target->offsets + (part.first - target->first) + 1;
+    const char *wrong;
+    if (plan->shape == SHAPE_VECTOR) {
+        wrong = find_by_headers(plan, loaded, part, target->values, offsets);
+    } else if (loaded->offsets) {
+        wrong = find_by_table(plan, loaded, part, target->values, offsets);
+    } else {
         hq_error error = read_counts(reader, basket, target);
         if (error)
             return error;
+        wrong = find_by_counts(plan, loaded, part, target->values, target->counts,
+                               basket->first - target->baskets[0].first, offsets);
     }
-    uint32_t value_size = (uint32_t)hq_type_size(plan->type), item_size = value_size * plan->length;
-    uint64_t at = loaded->offsets ? (uint64_t)load_u32(loaded->offsets) - loaded->origin : 0;
-    hq_part part = part_of(basket, target->first, target->last);
-    loaded->from = loaded->border;
-    if (at > loaded->border)
-        return damaged(reader, basket, "its first offset leads out of it");
-    for (uint64_t entry = basket->first; entry < part.last; entry++) {
-        uint64_t end = end_of_entry(reader, target, loaded, entry - basket->first, at);
-        if (end > loaded->border || end < at + plan->header_size)
-            return damaged(reader, basket, "an entry leads out of it");
-        uint32_t bytes = (uint32_t)(end - at) - plan->header_size;
-        if (bytes % item_size != 0 ||
-            (plan->header_size && load_u32(loaded->data + at + VECTOR_COUNT_AT) != bytes / item_size))
-            return damaged(reader, basket, "an entry whose size does not fit its number of values");
-        if (entry == part.first)
-            loaded->from = (uint32_t)at;
-        if (entry >= part.first) {
-            target->values += bytes / value_size;
-            if (target->values > UINT32_MAX)
-                return too_large(reader, target->values * value_size);
-            target->offsets[entry - target->first + 1] = (uint32_t)target->values;
-        }
-        at = end;
-    }
+    if (wrong)
+        return damaged(reader, basket, wrong);
+    /* A basket has less than 2^32 values, so the sum wraps at most once. */
+    uint64_t added = (uint32_t)(offsets[part.last - part.first - 1] - (uint32_t)target->values);
+    target->values += added;
+    if (target->values > UINT32_MAX)
+        return too_large(reader, target->values * hq_type_size(plan->type));
     return HQ_OK;
 }
 
-/* The values of one basket, now that there is a column for them. The entries lie without gaps, which use_jagged saw. */
+/* The values of one basket, now that there is a column for them. Its entries lie without gaps. */
 static void copy_values(const hq_plan *plan, const jagged_target *target, const hq_loaded *loaded, hq_column *column)
 {
     size_t value_size = hq_type_size(plan->type);
@@ -464,7 +528,7 @@ hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, c
 {
     const hq_branch *branch = plan->branch;
     size_t begin = find_basket(branch, first), end = begin;
-    while (end < branch->basket_count && branch->baskets[end].first < last)
+    while (first < last && end < branch->basket_count && branch->baskets[end].first < last)
         end++;
     hq_reader reader = {.place = place, .plan = plan, .left = limit, .inflater = inflater_new(), .reason = reason};
     hq_error error;

@@ -255,6 +255,8 @@ static void put_together(hq_branch *branch, hq_tables *tables)
         } else {
             continue;
         }
+        if (basket.first == basket.last && !basket.embedded)
+            continue;
         branch->baskets[branch->basket_count++] = basket;
         if (basket.first != reached || basket.last < basket.first)
             complain(branch, hq_format("the tables of its baskets are damaged: basket %u begins with entry %" PRIu64

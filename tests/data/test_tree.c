@@ -2,6 +2,7 @@
  *
  * The values themselves are conformance.py's to compare. Samples are read from HQ_SAMPLES.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -202,7 +203,7 @@ static size_t flip_bits(const char *name, const char *tree, size_t rounds)
 static void test_flipped_bits_do_no_harm(void **state)
 {
     (void)state;
-    size_t rounds = *getenv("HQ_SANITIZE") ? 150 : 400;
+    size_t rounds = *getenv("HQ_SANITIZE") ? 100 : 200;
     static const struct {
         const char *name, *tree;
     } samples[] = {
@@ -339,23 +340,72 @@ static void test_collection_names(void **state)
     }
 }
 
-static void test_borders_are_those_of_baskets(void **state)
+static void check_borders(const char *name, const char *tree_name, size_t count, const uint64_t *wanted)
 {
-    (void)state;
     hq_reason reason = {""};
     hq_tree *tree = NULL;
-    hq_file *file = open_sample("uproot-HZZ.root");
+    hq_file *file = open_sample(name);
     uint64_t *borders;
-    size_t count;
-    assert_int_equal(tree_open(file, NULL, &tree, &reason), HQ_OK);
-    tree_borders(tree, &borders, &count);
-    assert_int_equal(borders[0], 0);
-    assert_int_equal(borders[count - 1], tree_entries(tree));
-    for (size_t i = 1; i < count; i++)
-        assert_true(borders[i] > borders[i - 1]);
+    size_t got;
+    assert_int_equal(tree_open(file, tree_name, &tree, &reason), HQ_OK);
+    tree_borders(tree, &borders, &got);
+    assert_int_equal(got, count);
+    assert_int_equal(borders[got - 1], tree_entries(tree));
+    for (size_t i = 0; i < 3 && i < count; i++)
+        assert_int_equal(borders[i], wanted[i]);
     free(borders);
     tree_close(&tree);
     rootfile_close(&file);
+}
+
+static void test_borders_are_those_of_baskets(void **state)
+{
+    (void)state;
+    check_borders("uproot-Zmumu.root", "events", 2, (const uint64_t[]){0, 2304});
+    check_borders("uproot-issue64.root", "events/events", 33, (const uint64_t[]){0, 16, 32});
+    check_borders("uproot-issue412.root", NULL, 101, (const uint64_t[]){0, 10000, 20000});
+    check_borders("uproot-HZZ.root", "events", 3, (const uint64_t[]){0, 2231, 2421}); /* those of the coarsest branch */
+}
+
+/* Four threads on one tree. */
+typedef struct shared_read {
+    const hq_tree *tree;
+    read_tally tally;
+} shared_read;
+
+static void *read_shared(void *argument)
+{
+    shared_read *shared = argument;
+    read_columns(shared->tree, &shared->tally);
+    return NULL;
+}
+
+static void test_threads_share_a_tree(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    static const char *const names[] = {"uproot-HZZ-zlib.root", "uproot-HZZ-zstd.root", "uproot-HZZ-lz4.root",
+                                        "uproot-HZZ-lzma.root"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        hq_reason reason = {""};
+        hq_tree *tree = NULL;
+        hq_file *file = open_sample(names[n]);
+        assert_int_equal(tree_open(file, NULL, &tree, &reason), HQ_OK);
+        pthread_t threads[THREADS];
+        shared_read reads[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            reads[i] = (shared_read){.tree = tree};
+            assert_int_equal(pthread_create(&threads[i], NULL, read_shared, &reads[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(reads[i].tally.failures, 0);
+            assert_true(reads[i].tally.sum == reads[0].tally.sum);
+        }
+        tree_close(&tree);
+        rootfile_close(&file);
+    }
 }
 
 static void test_identity_follows_the_content(void **state)
@@ -399,12 +449,13 @@ static void test_old_compression_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_files_are_refused),           cmocka_unit_test(test_cut_files_are_refused),
-        cmocka_unit_test(test_files_cut_behind_their_back),       cmocka_unit_test(test_flipped_bits_do_no_harm),
-        cmocka_unit_test(test_trees_are_found_by_name),           cmocka_unit_test(test_mistaken_reads_are_refused),
-        cmocka_unit_test(test_collections_come_from_counters),    cmocka_unit_test(test_collection_names),
-        cmocka_unit_test(test_borders_are_those_of_baskets),      cmocka_unit_test(test_identity_follows_the_content),
-        cmocka_unit_test(test_xxhash_gives_the_published_values), cmocka_unit_test(test_old_compression_is_named),
+        cmocka_unit_test(test_wrong_files_are_refused),        cmocka_unit_test(test_cut_files_are_refused),
+        cmocka_unit_test(test_files_cut_behind_their_back),    cmocka_unit_test(test_flipped_bits_do_no_harm),
+        cmocka_unit_test(test_trees_are_found_by_name),        cmocka_unit_test(test_mistaken_reads_are_refused),
+        cmocka_unit_test(test_collections_come_from_counters), cmocka_unit_test(test_collection_names),
+        cmocka_unit_test(test_borders_are_those_of_baskets),   cmocka_unit_test(test_threads_share_a_tree),
+        cmocka_unit_test(test_identity_follows_the_content),   cmocka_unit_test(test_xxhash_gives_the_published_values),
+        cmocka_unit_test(test_old_compression_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
