@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-enum { SLOTS = 4096 };
+enum { SLOTS = 4096, MAX_PASSED_OVER = 64 /* subtasks that an idle worker looks at and may not have */ };
 
 typedef enum subtask_state { WAITING, UNDER_WAY, FINISHED } subtask_state;
 
@@ -238,7 +238,30 @@ static queue *queue_of(hq_scheduler *scheduler, hq_work *work, uint32_t number)
     return &work->queues[number];
 }
 
-/* Puts the next subtask that is in no queue into that of its home; false if there is none. */
+/* True if the worker was the last to fail on it, and there is another that may do better. */
+static bool is_barred(const hq_scheduler *scheduler, const subtask *s, uint32_t number)
+{
+    if (s->failures == 0 || s->worker != number)
+        return false;
+    for (size_t i = 0; i < scheduler->worker_count; i++)
+        if (i != number && scheduler->workers[i].is_used && scheduler->workers[i].credit > 0)
+            return true;
+    return false;
+}
+
+/* Whose queue a subtask goes into: its home's, or, if that has just failed on it, the next one's. */
+static uint32_t host_of(const hq_scheduler *scheduler, const hq_work *work, uint32_t index)
+{
+    uint32_t host = scheduler->homes[hash_mix(work->key(work->context, index)) % SLOTS];
+    for (size_t i = 1; i < scheduler->worker_count && is_barred(scheduler, &work->subtasks[index], host); i++) {
+        uint32_t next = (uint32_t)((host + i) % scheduler->worker_count);
+        if (scheduler->workers[next].is_used && scheduler->workers[next].credit > 0)
+            return next;
+    }
+    return host;
+}
+
+/* Puts the next subtask that is in no queue into one; false if there is none. */
 static bool deal_one(hq_scheduler *scheduler, hq_work *work)
 {
     uint32_t index;
@@ -248,10 +271,8 @@ static bool deal_one(hq_scheduler *scheduler, hq_work *work)
         index = work->undealt++;
     else
         return false;
-    if (work->subtasks[index].state == WAITING) {
-        uint32_t home = scheduler->homes[hash_mix(work->key(work->context, index)) % SLOTS];
-        queue_push(queue_of(scheduler, work, home), index);
-    }
+    if (work->subtasks[index].state == WAITING)
+        queue_push(queue_of(scheduler, work, host_of(scheduler, work, index)), index);
     return true;
 }
 
@@ -275,18 +296,29 @@ static queue *longest_queue(hq_work *work)
     return longest && queue_length(longest) > 0 ? longest : NULL;
 }
 
+/* Another worker's. */
+static bool steal_one(hq_scheduler *scheduler, hq_work *work, uint32_t number, uint32_t *index_r)
+{
+    for (int passed = 0; passed < MAX_PASSED_OVER; passed++) {
+        queue *longest = longest_queue(work);
+        if (!longest)
+            return false;
+        if (!take_from(work, longest, index_r))
+            continue;
+        if (!is_barred(scheduler, &work->subtasks[*index_r], number))
+            return true;
+        queue_push(longest, *index_r);
+    }
+    return false;
+}
+
 static bool take_one(hq_scheduler *scheduler, hq_work *work, uint32_t number, uint32_t *index_r)
 {
     while (!take_from(work, queue_of(scheduler, work, number), index_r))
         if (!deal_one(scheduler, work)) {
+            /* What is another's stays there unless an executor of this one would stand idle. */
             const worker *w = &scheduler->workers[number];
-            if (w->outstanding >= w->slots)
-                return false; /* none of its executors stands idle: what is another's stays there */
-            queue *longest = longest_queue(work);
-            if (!longest)
-                return false;
-            if (take_from(work, longest, index_r))
-                return true;
+            return w->outstanding < w->slots && steal_one(scheduler, work, number, index_r);
         }
     return true;
 }
@@ -361,17 +393,8 @@ uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index
         return 0;
     scheduler->workers[number].outstanding--;
     uint32_t failures = s->failures < UINT8_MAX ? ++s->failures : s->failures;
-    s->state = WAITING;
-    s->worker = HQ_NO_WORKER;
+    s->state = WAITING; /* s->worker stays, so that it is not given to the same one again */
     work->waiting++;
-    /* Not to its home, which has just failed on it, but to the worker after that one. */
-    for (size_t i = 1; i <= scheduler->worker_count; i++) {
-        uint32_t other = (uint32_t)((number + i) % scheduler->worker_count);
-        if (scheduler->workers[other].is_used) {
-            queue_push(queue_of(scheduler, work, other), index);
-            return failures;
-        }
-    }
     queue_push(&work->returned, index);
     return failures;
 }
