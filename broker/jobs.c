@@ -124,8 +124,8 @@ void jobs_give(hq_jobs *jobs, hq_job_step *run, hq_job_step *end, void *context)
 void jobs_dispatch(hq_jobs *jobs)
 {
     eventfd_t ignored;
-    eventfd_read(jobs->fd, &ignored);
     pthread_mutex_lock(&jobs->lock);
+    eventfd_read(jobs->fd, &ignored);
     job_list ended = jobs->ended;
     jobs->ended.first = NULL;
     pthread_mutex_unlock(&jobs->lock);
