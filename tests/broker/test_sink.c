@@ -1,0 +1,271 @@
+/* The sink: each subtask counts once, and the result is the same bit for bit whatever the order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "broker/sink.h"
+
+static double next_number(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) / 9007199254740992.0;
+}
+
+static hq_histset *new_shape(void)
+{
+    hq_axis x = {HQ_AXIS_REGULAR, (char *)"x", (char *)"", 20, 0, 1};
+    hq_hist *hists[] = {hist_new("sums", &x, 1, HQ_WEIGHTED), hist_new("counts", &x, 1, HQ_COUNT)};
+    return histset_new(hists, 2);
+}
+
+/* One subtask's partial, and as it travels; every third of them is empty and has no contents at all. */
+typedef struct part {
+    hq_histset *set;
+    hq_buffer contents;
+} part;
+
+typedef struct parts {
+    part *list;
+    uint32_t count;
+    hq_histset *shape;
+} parts;
+
+static void parts_fill(parts *p, uint32_t count, uint64_t seed, bool has_empty)
+{
+    *p = (parts){hq_calloc(count, sizeof *p->list), count, new_shape()};
+    for (uint32_t i = 0; i < count; i++) {
+        p->list[i].set = histset_new_like(p->shape);
+        if (has_empty && next_number(&seed) < 0.3)
+            continue;
+        /* Weights of very different size, so that any other order of the sums shows in the last bits. */
+        for (int k = 0; k < 30; k++) {
+            double at = next_number(&seed), weight = next_number(&seed) - 0.5;
+            hist_fill(p->list[i].set->hists[0], &at, k % 3 ? weight : weight * 1e9);
+            hist_fill(p->list[i].set->hists[1], &at, 1);
+        }
+        histset_encode(p->list[i].set, &p->list[i].contents);
+    }
+}
+
+static void parts_clear(parts *p)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        histset_free(&p->list[i].set);
+        buffer_clear(&p->list[i].contents);
+    }
+    free(p->list);
+    histset_free(&p->shape);
+}
+
+/* The tree by its definition: the node over the subtasks from index << level on is its left child + its right child. */
+static hq_histset *tree_of(const parts *p, int level, uint32_t index)
+{
+    if (level == 0)
+        return histset_copy(p->list[index].set);
+    hq_histset *left = tree_of(p, level - 1, 2 * index);
+    if ((uint64_t)(2 * index + 1) << (level - 1) < p->count) {
+        hq_histset *right = tree_of(p, level - 1, 2 * index + 1);
+        assert_int_equal(histset_merge(left, right, NULL), HQ_OK);
+        histset_free(&right);
+    }
+    return left;
+}
+
+static hq_histset *whole_tree_of(const parts *p)
+{
+    int levels = 0;
+    while ((uint64_t)1 << levels < p->count)
+        levels++;
+    return tree_of(p, levels, 0);
+}
+
+static void shuffle(uint32_t *order, uint32_t count, uint64_t *seed)
+{
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t other = (uint32_t)(next_number(seed) * i), kept = order[i - 1];
+        order[i - 1] = order[other];
+        order[other] = kept;
+    }
+}
+
+static hq_error add(hq_sink *sink, const parts *p, uint32_t index)
+{
+    return sink_add(sink, index, p->list[index].contents.bytes, p->list[index].contents.size, NULL);
+}
+
+static void the_result_is_that_of_the_tree_in_any_order(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 63, 100, 257, 1000};
+    uint64_t seed = 42;
+    int differs_from_the_order_of_coming = 0;
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        parts p;
+        parts_fill(&p, counts[c], seed++, c % 2);
+        hq_histset *expected = whole_tree_of(&p);
+        uint32_t *order = hq_calloc(p.count, sizeof *order);
+        for (int repeat = 0; repeat < 8; repeat++) {
+            shuffle(order, p.count, &seed);
+            hq_sink *sink = sink_new(p.count, p.shape);
+            if (repeat % 2)
+                sink_watch(sink);
+            for (uint32_t i = 0; i < p.count; i++) {
+                assert_int_equal(sink_done(sink), i);
+                assert_false(sink_is_complete(sink));
+                assert_null(sink_result(sink));
+                assert_false(sink_has(sink, order[i]));
+                assert_int_equal(add(sink, &p, order[i]), HQ_OK);
+                assert_true(sink_has(sink, order[i]));
+            }
+            assert_true(sink_is_complete(sink));
+            assert_true(histset_is_equal(sink_result(sink), expected));
+            if (repeat % 2)
+                differs_from_the_order_of_coming += !histset_is_equal(sink_so_far(sink), expected);
+            sink_free(&sink);
+            assert_null(sink);
+        }
+        free(order);
+        histset_free(&expected);
+        parts_clear(&p);
+    }
+    assert_true(differs_from_the_order_of_coming > 20); /* or the sums above would prove nothing */
+}
+
+static void each_subtask_counts_once(void **state)
+{
+    (void)state;
+    parts p;
+    parts_fill(&p, 9, 7, false);
+    hq_histset *expected = whole_tree_of(&p);
+    hq_sink *sink = sink_new(p.count, p.shape);
+    for (uint32_t i = 0; i < p.count; i++)
+        for (uint32_t k = 0; k <= i; k++) { /* what came before comes again, and with other contents */
+            const hq_buffer *contents = &p.list[k == i ? i : p.count - 1 - k].contents;
+            assert_int_equal(sink_add(sink, k, contents->bytes, contents->size, NULL), k == i ? HQ_OK : HQ_EEXISTS);
+            assert_int_equal(sink_done(sink), k == i ? i + 1 : i);
+        }
+    assert_int_equal(sink_add(sink, 3, NULL, 0, NULL), HQ_EEXISTS);
+    assert_true(histset_is_equal(sink_result(sink), expected));
+    sink_free(&sink);
+    histset_free(&expected);
+    parts_clear(&p);
+}
+
+static void an_index_beyond_the_last_is_refused(void **state)
+{
+    (void)state;
+    parts p;
+    parts_fill(&p, 3, 7, false);
+    hq_sink *sink = sink_new(p.count, p.shape);
+    hq_reason reason = {{0}};
+    static const uint32_t wrong[] = {3, 4, 64, 65, UINT32_MAX};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(sink_add(sink, wrong[i], p.list[0].contents.bytes, p.list[0].contents.size, &reason),
+                         HQ_EFORMAT);
+        assert_false(sink_has(sink, wrong[i]));
+    }
+    assert_true(reason.text[0] != 0);
+    assert_int_equal(sink_done(sink), 0);
+    sink_free(&sink);
+    parts_clear(&p);
+}
+
+static void bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later(void **state)
+{
+    (void)state;
+    parts p;
+    parts_fill(&p, 2, 11, false);
+    hq_histset *expected = whole_tree_of(&p);
+    hq_sink *sink = sink_new(p.count, p.shape);
+    sink_watch(sink);
+    hq_histset *nothing_yet = histset_copy(sink_so_far(sink));
+    for (size_t size = 1; size < p.list[0].contents.size; size++) {
+        uint8_t *cut = hq_alloc(size);
+        memcpy(cut, p.list[0].contents.bytes, size);
+        hq_reason reason = {{0}};
+        assert_int_equal(sink_add(sink, 0, cut, size, &reason), HQ_EFORMAT);
+        assert_true(reason.text[0] != 0);
+        free(cut);
+    }
+    assert_int_equal(sink_add(sink, 0, "nonsense", 8, NULL), HQ_EFORMAT);
+    assert_false(sink_has(sink, 0));
+    assert_int_equal(sink_done(sink), 0);
+    assert_true(histset_is_equal(sink_so_far(sink), nothing_yet));
+    assert_int_equal(add(sink, &p, 0), HQ_OK);
+    assert_int_equal(add(sink, &p, 1), HQ_OK);
+    assert_true(histset_is_equal(sink_result(sink), expected));
+    sink_free(&sink);
+    histset_free(&nothing_yet);
+    histset_free(&expected);
+    parts_clear(&p);
+}
+
+static void a_query_whose_partials_are_all_empty_has_an_empty_result(void **state)
+{
+    (void)state;
+    hq_histset *shape = new_shape(), *used = new_shape();
+    double at = 0.5;
+    hist_fill(used->hists[0], &at, 1); /* of the shape only the shape is used */
+    for (uint32_t count = 1; count < 20; count++) {
+        hq_sink *sink = sink_new(count, used);
+        sink_watch(sink);
+        for (uint32_t i = 0; i < count; i++)
+            assert_int_equal(sink_add(sink, count - 1 - i, NULL, 0, NULL), HQ_OK);
+        assert_true(histset_is_equal(sink_result(sink), shape));
+        assert_true(histset_is_equal(sink_so_far(sink), shape));
+        sink_free(&sink);
+    }
+    histset_free(&shape);
+    histset_free(&used);
+}
+
+static void so_far_is_the_sum_of_what_came(void **state)
+{
+    (void)state;
+    parts p;
+    parts_fill(&p, 50, 3, true);
+    uint64_t seed = 5;
+    uint32_t order[50];
+    shuffle(order, 50, &seed);
+    hq_sink *sink = sink_new(p.count, p.shape);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(add(sink, &p, order[i]), HQ_OK);
+        assert_true(histset_is_equal(sink_so_far(sink), p.shape)); /* nobody watches yet */
+    }
+    sink_watch(sink);
+    sink_watch(sink);
+    hq_histset *sum = histset_copy(sink_so_far(sink));
+    int64_t counted = 0;
+    for (uint32_t i = 0; i < 20; i++)
+        counted += hist_entries(p.list[order[i]].set->hists[1]);
+    assert_int_equal(hist_entries(sum->hists[1]), counted); /* what came before is in it */
+    for (uint32_t i = 20; i < 50; i++) {
+        assert_int_equal(add(sink, &p, order[i]), HQ_OK);
+        assert_int_equal(add(sink, &p, order[i]), HQ_EEXISTS);
+        assert_int_equal(histset_merge(sum, p.list[order[i]].set, NULL), HQ_OK);
+        assert_true(histset_is_equal(sink_so_far(sink), sum));
+    }
+    histset_free(&sum);
+    sink_free(&sink);
+    parts_clear(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_result_is_that_of_the_tree_in_any_order),
+        cmocka_unit_test(each_subtask_counts_once),
+        cmocka_unit_test(an_index_beyond_the_last_is_refused),
+        cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later),
+        cmocka_unit_test(a_query_whose_partials_are_all_empty_has_an_empty_result),
+        cmocka_unit_test(so_far_is_the_sum_of_what_came),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
