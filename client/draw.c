@@ -213,13 +213,20 @@ static const char *bar_glyph(int part, bool is_above, bool is_ascii)
     return is_ascii ? (is_above ? plain_up : plain_down)[part] : (is_above ? up : down)[part];
 }
 
+/* What the lower edge of a row that bears a tick amounts to. */
+static void tick_number(const hq_bars *bars, int row, char text_r[NUMBER_TEXT])
+{
+    int ticks = row / bars->tick_rows;
+    number_near(ticks * bars->step, bars->step, text_r);
+}
+
 static void put_bar_row(const hq_canvas *canvas, const hq_bars *bars, int row)
 {
     char number[NUMBER_TEXT] = "";
     int top = row + 1; /* a tick's number stands in the row whose upper edge it is */
     bool has_tick = top % bars->tick_rows == 0;
     if (has_tick)
-        number_near(top / bars->tick_rows * bars->step, bars->step, number);
+        tick_number(bars, top, number);
     fprintf(canvas->to, "%*s ", canvas->margin - 1, number);
     if (canvas->options.is_ascii)
         fputs(has_tick ? "+" : "|", canvas->to);
@@ -252,7 +259,7 @@ static int y_numbers_width(const hq_bars *bars)
     size_t widest = 0;
     for (int row = -bars->below; row <= bars->above; row += bars->tick_rows) {
         char number[NUMBER_TEXT];
-        number_near(row / bars->tick_rows * bars->step, bars->step, number);
+        tick_number(bars, row, number);
         widest = strlen(number) > widest ? strlen(number) : widest;
     }
     return (int)widest;
@@ -273,9 +280,8 @@ static void draw_bars(hq_canvas *canvas, const hq_hist *hist)
     for (int row = bars.above - 1; row >= -bars.below; --row)
         put_bar_row(canvas, &bars, row);
 
-    char corner[NUMBER_TEXT + 1];
-    number_near(-(double)bars.below / bars.tick_rows * bars.step, bars.step, corner);
-    strcat(corner, " ");
+    char corner[NUMBER_TEXT];
+    tick_number(&bars, -bars.below, corner);
     put_x_axis(canvas, axis, bars.fit, corner);
     free(bars.eighths);
     if (bars.fit.factor > 1)

@@ -198,9 +198,7 @@ void put_x_axis(const hq_canvas *canvas, const hq_axis *axis, hq_fit fit, const 
         place_number(line, size, &free_from, begin + (int)lround(place), number);
     }
 
-    put_spaces(canvas, canvas->margin - text_width(corner));
-    fputs(corner, canvas->to);
-    fputs(canvas->options.is_ascii ? "+" : "┼", canvas->to);
+    fprintf(canvas->to, "%*s %s", canvas->margin - 1, corner, canvas->options.is_ascii ? "+" : "┼");
     for (int i = 0; i <= columns; ++i) {
         if (i == columns && !is_tick[i])
             break;

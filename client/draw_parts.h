@@ -49,7 +49,8 @@ void put_spaces(const hq_canvas *canvas, int count);
 /* An ANSI sequence if the drawing has colour. */
 void put_style(const hq_canvas *canvas, const char *style);
 
-/* The line below the bars with its ticks, their numbers, and the axis' label. corner stands in the margin. */
+/* The line below the bars with its ticks, their numbers, and the axis' label. The number corner, or "", stands in the
+ * margin. */
 void put_x_axis(const hq_canvas *canvas, const hq_axis *axis, hq_fit fit, const char *corner);
 
 /* draw_map.c: the map of a histogram of two axes, without title and summary. */
