@@ -44,19 +44,28 @@ static bool is_comparison(const hq_token *token)
             token->op == OP_EQUAL || token->op == OP_NOT_EQUAL);
 }
 
+/* One string, or several side by side, which are one. */
 static hq_node *parse_string(hq_parser *parser)
 {
+    enum { LONGEST = 4096 };
     hq_node *node = node_new(parser, NODE_STRING, &parser->token);
-    char *text = arena_copy(parser->source->arena, parser->token.text, strlen(parser->token.text));
+    node->text = parser->token.text;
     parser_step(parser);
-    while (parser->token.kind == TOKEN_STRING) {
-        size_t length = strlen(text);
-        if (length > 4096)
-            source_limit(parser->source, node->at, "too many strings side by side");
-        text = source_format(parser->source, "%s%s", text, parser->token.text);
-        parser_step(parser);
+    if (parser->token.kind != TOKEN_STRING)
+        return node;
+    char *joined = arena_alloc(parser->source->arena, LONGEST + 1);
+    size_t used = 0;
+    for (const char *piece = node->text; piece;) {
+        size_t length = strlen(piece);
+        if (length > LONGEST - used)
+            source_limit(parser->source, node->at, "strings side by side of more than %d bytes", LONGEST);
+        memcpy(joined + used, piece, length);
+        used += length;
+        piece = parser->token.kind == TOKEN_STRING ? parser->token.text : NULL;
+        if (piece)
+            parser_step(parser);
     }
-    node->text = text;
+    node->text = joined;
     return node;
 }
 

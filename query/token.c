@@ -304,11 +304,13 @@ static void read_number(hq_lexer *lexer, hq_token *token)
         is_float = true;
         digits[used++] = '.';
         lexer->at++;
-        used += read_digits(lexer, 10, digits + used, used < ROOM ? ROOM - used : 0);
+        used += read_digits(lexer, 10, digits + used, ROOM + 1 - used);
     }
+    if (whole > ROOM || used > ROOM + 1)
+        source_limit(lexer->source, token->at, "a number of more than %d digits", ROOM);
     char exponent = peek(lexer, 0);
     size_t sign = peek(lexer, 1) == '+' || peek(lexer, 1) == '-';
-    if (used <= ROOM && (exponent == 'e' || exponent == 'E') && is_digit(peek(lexer, 1 + sign))) {
+    if ((exponent == 'e' || exponent == 'E') && is_digit(peek(lexer, 1 + sign))) {
         is_float = true;
         digits[used++] = 'e';
         if (sign)
@@ -321,8 +323,6 @@ static void read_number(hq_lexer *lexer, hq_token *token)
         memcpy(digits + used, power, count);
         used += count;
     }
-    if (used > ROOM + 20)
-        source_limit(lexer->source, token->at, "a number of more than %d digits", ROOM);
     check_number_end(lexer, token);
     if (!is_float) {
         size_t zeros = 0;
