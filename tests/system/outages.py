@@ -1,0 +1,116 @@
+"""The servers that hq stands on, away: nothing is acknowledged that is not safe, and nothing is lost."""
+
+import pathlib
+import time
+
+import events
+import harness
+import servers
+from harness import wait_until
+
+HEAVY = 8000
+
+
+class Outages(harness.ClusterTest):
+    own_servers = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = pathlib.Path.cwd() / "data"
+        cls.paths = events.write_files(folder)
+        cls.expected = events.Expected(folder, cls.paths)
+
+    def start_query(self, work=HEAVY, *options):
+        query = events.write_query(self.folder / "query.py", work=work)
+        return self.start_submit(query, *(f"{path}:events" for path in self.paths), *events.PARTITIONS, *options)
+
+    def under_way(self):
+        self.wait_for_counter("subtasks", 0.1 * events.SUBTASKS)
+        self.assertLess(self.counters()["subtasks"], 0.8 * events.SUBTASKS, "the query is too quick for this test")
+
+    def finish(self, answer):
+        answer.wait()
+        self.assert_as_oracle(answer, self.expected())
+        self.assert_successful(answer, events.ENTRIES, events.SUBTASKS)
+        self.assert_nothing_pending()
+
+    def nobody_there(self, *options):
+        """hq-submit ends with 3 within its timeout, with a margin for a slow machine, and says whom it missed."""
+        query = events.write_query(self.folder / "query.py")
+        begin = time.monotonic()
+        process = self.start("hq-submit", *options, "--timeout", "1s", query, self.paths[0])
+        self.assertEqual(3, process.wait(), process.stderr)
+        self.assertLess(time.monotonic() - begin, 1 + 3 * harness.SLOWER)
+        return process.stderr
+
+    def test_nobody_there(self):
+        self.assertIn("no broker is registered", self.nobody_there("--coordinator", self.coordinator))
+        self.assertIn("no broker answers",
+                      self.nobody_there("--broker", f"tcp://127.0.0.1:{servers.free_port()}"))
+        self.zookeeper.pause()
+        self.assertIn("does not answer", self.nobody_there("--coordinator", self.coordinator))
+        self.zookeeper.resume()
+        self.zookeeper.kill()
+        self.assertIn("does not answer", self.nobody_there("--coordinator", self.coordinator))
+
+    def test_store_away_at_the_end(self):
+        broker = self.start_broker()
+        self.start_workers(2)
+        answer = self.start_query()
+        self.under_way()
+        self.mongo.kill()
+        self.wait_for_counter("subtasks", events.SUBTASKS)
+        wait_until(lambda: "waits for the store" in broker.stderr, "the broker waits for the store")
+        self.assertTrue(answer.process.is_running(), "an answer that is not stored was acknowledged")
+        self.assertEqual({}, self.done())
+        self.mongo.restart()
+        self.finish(answer)
+
+    def test_store_away_from_the_start(self):
+        self.mongo.kill()
+        broker = self.start_broker()
+        self.start_workers(1)
+        answer = self.start_query(1)
+        self.wait_for_counter("subtasks", events.SUBTASKS)
+        wait_until(lambda: "waits for the store" in broker.stderr, "the broker waits for the store")
+        self.assertTrue(answer.process.is_running())
+        self.mongo.restart()
+        self.finish(answer)
+
+    def test_coordinator_hangs_in_the_middle(self):
+        """Shorter than a session: computing goes on, and the query is done when ZooKeeper is back."""
+        self.start_broker()
+        self.start_workers(2)
+        answer = self.start_query()
+        self.under_way()
+        before = self.counters()["subtasks"]
+        self.zookeeper.pause()
+        self.wait_for_counter("subtasks", before + 20)
+        self.zookeeper.resume()
+        self.finish(answer)
+
+    def test_coordinator_restarts_in_the_middle(self):
+        self.start_broker()
+        self.start_workers(2)
+        answer = self.start_query()
+        self.under_way()
+        self.zookeeper.restart()
+        self.finish(answer)
+
+    def test_coordinator_away_at_the_end(self):
+        """Longer than the query: all is computed, but nobody is told so before /done says it."""
+        self.start_broker()
+        self.start_workers(2)
+        answer = self.start_query()
+        self.under_way()
+        self.zookeeper.kill()
+        self.wait_for_counter("subtasks", events.SUBTASKS)
+        wait_until(lambda: self.database.results.find_one(), "the result in the store")
+        self.assertTrue(answer.process.is_running(), "an answer that is not under /done was acknowledged")
+        self.zookeeper.restart()
+        self.finish(answer)
+
+
+if __name__ == "__main__":
+    harness.main(needs=harness.REAL_SERVERS)
