@@ -300,7 +300,7 @@ static void buffer_varint(hq_buffer *buffer, uint64_t value)
     buffer_append(buffer, bytes, put_varint(bytes, value));
 }
 
-static uint64_t cursor_varint(hq_cursor *cursor)
+static uint64_t cursor_long_varint(hq_cursor *cursor)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -313,6 +313,15 @@ static uint64_t cursor_varint(hq_cursor *cursor)
     }
     cursor->bad = true;
     return 0;
+}
+
+/* Nearly all numbers of a partial are below 128: one byte, without a call. */
+static inline uint64_t cursor_varint(hq_cursor *cursor)
+{
+    if (cursor->left == 0 || cursor->bad || *cursor->at >= 0x80)
+        return cursor_long_varint(cursor);
+    --cursor->left;
+    return *cursor->at++;
 }
 
 /* Bits, so that -0.0 is kept. */

@@ -69,11 +69,9 @@ static void put_real(hq_buffer *text, double value)
     if (fabs(value) < 1e15 && value == floor(value)) { /* most sums of a histogram are 0 or whole: save the search */
         length = snprintf(digits, sizeof digits, "%.1f", value);
     } else {
-        for (int precision = 15; precision <= 17; ++precision) {
-            length = snprintf(digits, sizeof digits, "%.*g", precision, value);
-            if (precision == 17 || strtod(digits, NULL) == value)
-                break;
-        }
+        length = snprintf(digits, sizeof digits, "%.15g", value);
+        if (strtod(digits, NULL) != value)
+            length = snprintf(digits, sizeof digits, "%.17g", value);
         if (!strpbrk(digits, ".e"))
             length += snprintf(digits + length, sizeof digits - (size_t)length, ".0");
     }

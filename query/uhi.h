@@ -9,7 +9,7 @@
  * which Python and JavaScript read as infinity. A bin whose sum is NaN is written as value 0 with variance 1e999, that
  * is, as known to no accuracy, and the histogram's metadata then has "hq_nan_bins", the number of such bins.
  *
- * A finite double is written with as few of 15 to 17 digits as give it back exactly, whatever the locale.
+ * A finite double is written with 15 digits where these give it back exactly, else with 17, whatever the locale.
  */
 #ifndef HQ_QUERY_UHI_H
 #define HQ_QUERY_UHI_H
