@@ -171,13 +171,12 @@ static void on_session(zhandle_t *handle, int type, int state, const char *path,
     queue_post(tree->base.queue, item);
 }
 
-/* The client's own lines are for whoever debugs it: it calls every refused connection an error. What an operator must
- * know the coordinator says itself. */
+/* The client's own lines are for whoever debugs it: it calls every refused connection an error, thirty times a second
+ * while the server is away. What an operator must know the coordinator says itself. */
 static void on_log(const char *message)
 {
-    bool is_trouble = strstr(message, ":ZOO_ERROR@") || strstr(message, ":ZOO_WARN@");
     const char *text = strchr(message, '@');
-    hq_log(is_trouble ? HQ_LOG_INFO : HQ_LOG_DEBUG, "zookeeper", "%s", text ? text + 1 : message);
+    hq_log(HQ_LOG_DEBUG, "zookeeper", "%s", text ? text + 1 : message);
 }
 
 static void zk_end_session(zk_tree *tree)
