@@ -174,11 +174,12 @@ static void check_once(hq_checker *checker, const hq_node *tree)
     checker->block = &checker->program->body;
     for (size_t i = 0; i < tree->kid_count; i++)
         check_top_statement(checker, tree->kids[i]);
-    uint32_t end = (uint32_t)checker->source->length;
+
     if (!checker->has_loop)
-        source_fail(checker->source, end, "for event in events:", "the query has no event loop");
+        source_fail(checker->source, (uint32_t)NO_PLACE, "for event in events:", "the query has no event loop");
     if (!checker->program->hist_count)
-        source_fail(checker->source, end, "mass = Hist(axis.Regular(100, 0, 200))", "the query declares no histogram");
+        source_fail(checker->source, (uint32_t)NO_PLACE, "mass = Hist(axis.Regular(100, 0, 200))",
+                    "the query declares no histogram");
     check_complete_groups(checker);
 }
 
@@ -206,7 +207,7 @@ void check_tree(hq_source *source, const hq_schema *schema, const hq_node *tree)
         if (!checker->again)
             return;
         if (pass == MAX_PASSES)
-            source_limit(source, 0,
+            source_limit(source, (uint32_t)NO_PLACE,
                          "the types of the variables depend on each other in too long a chain; start those "
                          "that become floats with a float, like 0.0");
     }

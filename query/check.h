@@ -136,6 +136,8 @@ const char *check_spell(hq_checker *checker, const hq_node *node);
 /* --- check_expr.c --- */
 
 hq_value check_expr(hq_checker *checker, const hq_node *node);
+/* Where the text of an expression begins: of a.b[c] at a. */
+uint32_t check_start(const hq_node *node);
 /* Refuses what is not a number (or a bool). */
 const hq_expr *check_scalar(hq_checker *checker, const hq_node *node);
 const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what);

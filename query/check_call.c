@@ -223,7 +223,8 @@ static hq_value call_len(hq_checker *checker, const hq_node *node)
     if (kind_is_sequence(whole.kind))
         return value_of(build_binary(checker, EXPR_SUBTRACT, whole.part[1], whole.part[0]));
     const char *hint = whole.kind == KIND_EVENTS ? "a query sees one event at a time" : NULL;
-    source_fail(checker->source, argument(node, 0)->at, hint, "%s has no len", check_describe(checker, &whole));
+    source_fail(checker->source, check_start(argument(node, 0)), hint, "%s has no len",
+                check_describe(checker, &whole));
 }
 
 static hq_value call_abs(hq_checker *checker, const hq_node *node)

@@ -5,6 +5,13 @@
 
 /* --- operands --- */
 
+uint32_t check_start(const hq_node *node)
+{
+    while (node->kind == NODE_ATTR || node->kind == NODE_INDEX || node->kind == NODE_CALL)
+        node = node->kids[0];
+    return node->at;
+}
+
 static _Noreturn void refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     const char *hint = NULL;
@@ -14,7 +21,7 @@ static _Noreturn void refuse_operand(hq_checker *checker, const hq_node *node, c
         hint = "take one of its members";
     else if (value->kind == KIND_FUNCTION)
         hint = source_format(checker->source, "call it: %s(…)", value->text);
-    source_fail(checker->source, node->at, hint, "a number should stand here, and this is %s",
+    source_fail(checker->source, check_start(node), hint, "a number should stand here, and this is %s",
                 check_describe(checker, value));
 }
 
@@ -35,18 +42,60 @@ const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *w
     return build_convert(checker, expr, SCALAR_INT);
 }
 
+/* What the operands after the first need to run (an index that is looked at, a loop) may run only if they count: such
+ * a chain becomes if statements round a slot; any other stays an expression. */
+typedef struct short_circuit {
+    hq_expr_op op; /* EXPR_AND or EXPR_OR */
+    const hq_expr *sofar;
+} short_circuit;
+
+static void chain_add(hq_checker *checker, short_circuit *chain, const hq_expr *next, hq_block *needed)
+{
+    if (!needed->first) {
+        chain->sofar = build_binary(checker, chain->op, chain->sofar, next);
+        return;
+    }
+    uint32_t slot = build_new_slot(checker, SCALAR_BOOL);
+    build_set(checker, slot, chain->sofar);
+    hq_block *outer = checker->block;
+    checker->block = needed;
+    build_set(checker, slot, next);
+    checker->block = outer;
+    hq_stmt *test = build_stmt(checker, STMT_IF);
+    test->a = chain->op == EXPR_AND ? build_slot(checker, slot)
+                                    : build_unary(checker, EXPR_NOT, build_slot(checker, slot));
+    test->body = needed;
+    chain->sofar = build_slot(checker, slot);
+}
+
 static const hq_expr *truth_of(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     if (kind_is_scalar(value->kind))
         return build_convert(checker, value->part[0], SCALAR_BOOL);
     if (kind_is_sequence(value->kind))
         return build_binary(checker, EXPR_LESS, value->part[0], value->part[1]);
-    source_fail(checker->source, node->at, NULL, "a condition should stand here, and this is %s",
+    source_fail(checker->source, check_start(node), NULL, "a condition should stand here, and this is %s",
                 check_describe(checker, value));
+}
+
+/* Where only the truth counts, 'and' and 'or' join what else has no common type. */
+static const hq_expr *check_joined_conditions(hq_checker *checker, const hq_node *node)
+{
+    short_circuit chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, check_condition(checker, node->kids[0])};
+    for (size_t i = 1; i < node->kid_count; i++) {
+        hq_block *outer = build_begin_block(checker);
+        const hq_expr *next = check_condition(checker, node->kids[i]);
+        hq_block *needed = checker->block;
+        build_end_block(checker, outer);
+        chain_add(checker, &chain, next, needed);
+    }
+    return chain.sofar;
 }
 
 const hq_expr *check_condition(hq_checker *checker, const hq_node *node)
 {
+    if (node->kind == NODE_AND || node->kind == NODE_OR)
+        return check_joined_conditions(checker, node);
     hq_value value = check_expr(checker, node);
     checker->at = node->at;
     return truth_of(checker, node, &value);
@@ -164,32 +213,6 @@ static const hq_expr *compare(hq_checker *checker, const hq_node *node, int op, 
     return build_binary(checker, kind, build_convert(checker, a, type), build_convert(checker, b, type));
 }
 
-/* What the operands after the first need to run (an index that is looked at, a loop) may run only if they count: such
- * a chain becomes if statements round a slot; any other stays an expression. */
-typedef struct short_circuit {
-    hq_expr_op op; /* EXPR_AND or EXPR_OR */
-    const hq_expr *sofar;
-} short_circuit;
-
-static void chain_add(hq_checker *checker, short_circuit *chain, const hq_expr *next, hq_block *needed)
-{
-    if (!needed->first) {
-        chain->sofar = build_binary(checker, chain->op, chain->sofar, next);
-        return;
-    }
-    uint32_t slot = build_new_slot(checker, SCALAR_BOOL);
-    build_set(checker, slot, chain->sofar);
-    hq_block *outer = checker->block;
-    checker->block = needed;
-    build_set(checker, slot, next);
-    checker->block = outer;
-    hq_stmt *test = build_stmt(checker, STMT_IF);
-    test->a = chain->op == EXPR_AND ? build_slot(checker, slot)
-                                    : build_unary(checker, EXPR_NOT, build_slot(checker, slot));
-    test->body = needed;
-    chain->sofar = build_slot(checker, slot);
-}
-
 static hq_value check_compare(hq_checker *checker, const hq_node *node)
 {
     const hq_expr *left = check_scalar(checker, node->kids[0]);
@@ -291,7 +314,8 @@ static hq_value check_cond(hq_checker *checker, const hq_node *node)
 static void demand_scalar(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     if (!kind_is_scalar(value->kind))
-        source_fail(checker->source, node->at, kind_is_sequence(value->kind) ? "compare its len() with 0" : NULL,
+        source_fail(checker->source, check_start(node),
+                    kind_is_sequence(value->kind) ? "compare its len() with 0" : NULL,
                     "'and' and 'or' join numbers and conditions, and this is %s", check_describe(checker, value));
 }
 

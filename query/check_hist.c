@@ -258,7 +258,7 @@ void check_fill(hq_checker *checker, const hq_node *call, uint32_t index)
     checker->at = call->at;
     for (size_t i = 0; i < axis_count; i++)
         if (!values[i])
-            source_fail(checker->source, call->at, NULL,
+            source_fail(checker->source, check_start(call), NULL,
                         "the histogram %s has %zu ax%s, and the value for %s is missing",
                         checker->program->hists[index].name, axis_count, axis_count == 1 ? "is" : "es",
                         axis_count == 1 ? "it"

@@ -1,4 +1,5 @@
 /* query/check_name.c - what a name, an attribute or event["…"] stands for. */
+#include <stdio.h>
 #include <string.h>
 
 #include "query/check.h"
@@ -54,7 +55,7 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
     case KIND_EVENT:
         return "the event itself";
     case KIND_EVENTS:
-        return "the events";
+        return "the sequence of all events";
     case KIND_MODULE:
         return "a module";
     case KIND_FUNCTION:
@@ -198,6 +199,26 @@ static const hq_field *find_member(hq_checker *checker, uint32_t group, const ch
     return field && field->is_jagged ? field : NULL;
 }
 
+/* "its members are charge, eta, phi": as many as find room. */
+static const char *list_members(hq_checker *checker, const char *collection)
+{
+    char text[300] = "its members are";
+    size_t used = strlen(text);
+    const char *between = " ";
+    for (size_t i = 0; i < checker->schema->count; i++) {
+        const hq_field *field = &checker->schema->fields[i];
+        if (!field->is_jagged || !field->collection || !field->member || strcmp(field->collection, collection) != 0)
+            continue;
+        if (used + strlen(field->member) + 8 > sizeof text) {
+            snprintf(text + used, sizeof text - used, ", …");
+            break;
+        }
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", between, field->member);
+        between = ", ";
+    }
+    return source_format(checker->source, "%s", text);
+}
+
 static hq_value record_attribute(hq_checker *checker, const hq_node *node, const hq_value *record)
 {
     const char *collection = checker->program->groups[record->ref].collection;
@@ -211,8 +232,9 @@ static hq_value record_attribute(hq_checker *checker, const hq_node *node, const
         if (other->is_jagged && other->collection && other->member && strcmp(other->collection, collection) == 0)
             guess_try(&guess, other->member);
     }
-    source_fail(checker->source, node->at, guess_hint(checker->source, &guess, ""), "%.200s has no member '%.200s'",
-                collection, member);
+    const char *hint = guess_hint(checker->source, &guess, "");
+    source_fail(checker->source, node->at, hint ? hint : list_members(checker, collection),
+                "%.200s has no member '%.200s'", collection, member);
 }
 
 hq_value check_element(hq_checker *checker, const hq_value *sequence, const hq_expr *position)
@@ -263,6 +285,7 @@ static _Noreturn void refuse_name(hq_checker *checker, const hq_node *node)
         if (symbol->is_global || symbol->is_local)
             guess_try(&guess, symbol->word->text);
     check_guess_functions(&guess, MODULE_BUILTINS);
+    check_guess_functions(&guess, MODULE_MATH);
     source_fail(checker->source, node->at, guess_hint(checker->source, &guess, ""), "'%.200s' is not known here", name);
 }
 

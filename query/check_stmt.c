@@ -288,8 +288,9 @@ static void check_for(hq_checker *checker, const hq_node *node)
         source_fail(checker->source, node->kids[1]->at, "there is one loop over the events, and this stands in it",
                     "a loop over the events inside the event loop");
     if (!kind_is_sequence(now.sequence.kind) && now.sequence.kind != KIND_RANGE)
-        source_fail(checker->source, node->kids[1]->at, kind_is_scalar(value.kind) ? "for i in range(…) counts" : NULL,
-                    "%s cannot be looped over", check_describe(checker, &value));
+        source_fail(checker->source, check_start(node->kids[1]),
+                    kind_is_scalar(value.kind) ? "for i in range(…) counts" : NULL, "%s cannot be looped over",
+                    check_describe(checker, &value));
     check_for_targets(checker, node->kids[0], now.is_numbered);
     checker->at = node->at;
     if (now.is_numbered) {

@@ -31,6 +31,8 @@ static void find_place(const hq_source *source, uint32_t at, hq_complaint *compl
 {
     size_t start = 0;
     size_t end = at;
+    if (at == (uint32_t)NO_PLACE)
+        return;
     complaint->line = 1;
     complaint->column = 1;
     for (size_t i = 0; i < at && i < source->length; i++)

@@ -53,7 +53,12 @@ void parser_unexpected(hq_parser *parser, const char *wanted)
         source_fail(parser->source, parser->token.at,
                     "only what stands under a line that ends in ':' is indented deeper",
                     "this line is indented deeper than the one before it");
-    source_fail(parser->source, parser->token.at, NULL, "%s where %s should stand",
+    char bracket;
+    int line;
+    const char *hint = NULL;
+    if (lexer_open_bracket(parser->lexer, &bracket, &line) && line < parser->token.line)
+        hint = source_format(parser->source, "the '%c' in line %d is still open", bracket, line);
+    source_fail(parser->source, parser->token.at, hint, "%s where %s should stand",
                 token_describe(parser->source, &parser->token), wanted);
 }
 
@@ -280,6 +285,10 @@ static void parse_small_statement(hq_parser *parser, hq_kids *statements)
     case KEYWORD_PASS:
         kind = NODE_PASS;
         break;
+    case KEYWORD_ELSE:
+    case KEYWORD_ELIF:
+        source_fail(parser->source, token.at, "it must be indented as deep as its if, for or while",
+                    "'%s' belongs to nothing here", token.word->text);
     case KEYWORD_OTHER:
         if (strcmp(token.word->text, "None") != 0)
             parser_refuse_keyword(parser);
@@ -363,7 +372,9 @@ static hq_node *parse_block(hq_parser *parser)
 {
     if (parser_at(parser, '='))
         source_fail(parser->source, parser->token.at, "compare with ==", "'=' assigns; it is no comparison");
-    parser_expect(parser, ':', "at the end of this line");
+    if (parser->token.kind == TOKEN_NEWLINE)
+        source_fail(parser->source, parser->token.at, NULL, "':' is missing at the end of this line");
+    parser_expect(parser, ':', "before the block");
     hq_node *node = node_new(parser, NODE_BLOCK, &parser->token);
     hq_kids kids = {0};
     if (parser->token.kind != TOKEN_NEWLINE) {

@@ -309,7 +309,8 @@ static hq_node *parse_comparison(hq_parser *parser)
     while (is_comparison(&parser->token)) {
         if (parser->token.kind == TOKEN_KEYWORD)
             source_fail(parser->source, parser->token.at,
-                        parser->token.word->keyword == KEYWORD_IS ? "compare with == or !=" : "compare with == and or",
+                        parser->token.word->keyword == KEYWORD_IS ? "compare with == or !="
+                                                                  : "compare with ==, and join the comparisons with or",
                         "the operator '%s' is not part of hq's query language", parser->token.word->text);
         ARENA_GROW(parser->source->arena, node->ops, kids.count - 1, capacity);
         node->ops[kids.count - 1] = parser->token.op;

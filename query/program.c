@@ -30,7 +30,7 @@ static void parse(hq_source *source, const char *text, size_t length, const hq_s
 {
     source->text = "";
     if (length > HQ_MAX_TEXT)
-        source_limit(source, 0, "the query is longer than %d bytes", HQ_MAX_TEXT);
+        source_limit(source, (uint32_t)NO_PLACE, "the query is longer than %d bytes", HQ_MAX_TEXT);
     /* The zero behind it lets the lexer look past the last byte. */
     source->text = arena_copy(source->arena, text, length);
     source->length = length;

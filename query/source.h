@@ -30,7 +30,9 @@ typedef struct hq_source {
     jmp_buf out;
 } hq_source;
 
-/* Refuses the text at a byte offset. hint may be NULL. */
+enum { NO_PLACE = -1 };
+
+/* Refuses the text at a byte offset, or as a whole at NO_PLACE. hint may be NULL. */
 _Noreturn void source_fail(hq_source *source, uint32_t at, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Likewise for a text that is too much rather than wrong: HQ_ELIMIT. */

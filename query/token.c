@@ -23,6 +23,7 @@ struct hq_lexer {
     int depth;
     char brackets[MAX_BRACKETS];
     uint32_t bracket_places[MAX_BRACKETS];
+    int bracket_lines[MAX_BRACKETS];
     int open;
     hq_word *words[WORD_BUCKETS];
     locale_t locale;
@@ -514,6 +515,7 @@ static void count_bracket(hq_lexer *lexer, const hq_token *token)
         if (lexer->open >= MAX_BRACKETS)
             source_limit(lexer->source, token->at, "brackets are nested more than %d deep", MAX_BRACKETS);
         lexer->bracket_places[lexer->open] = token->at;
+        lexer->bracket_lines[lexer->open] = token->line;
         lexer->brackets[lexer->open++] = c;
     } else if (c == ')' || c == ']' || c == '}') {
         char wanted = c == ')' ? '(' : c == ']' ? '[' : '{';
@@ -523,6 +525,15 @@ static void count_bracket(hq_lexer *lexer, const hq_token *token)
         if (opened != wanted)
             source_fail(lexer->source, token->at, NULL, "'%c' cannot close '%c'", c, opened);
     }
+}
+
+bool lexer_open_bracket(const hq_lexer *lexer, char *bracket_r, int *line_r)
+{
+    if (!lexer->open)
+        return false;
+    *bracket_r = lexer->brackets[lexer->open - 1];
+    *line_r = lexer->bracket_lines[lexer->open - 1];
+    return true;
 }
 
 static hq_token finish_line(hq_lexer *lexer, hq_token token)

@@ -82,6 +82,8 @@ typedef struct hq_lexer hq_lexer;
 /* Checks that the text is UTF-8 without zeros. Lives in the source's arena. */
 hq_lexer *lexer_new(hq_source *source);
 hq_token lexer_next(hq_lexer *lexer);
+/* The innermost bracket that is open: true, and which and where. */
+bool lexer_open_bracket(const hq_lexer *lexer, char *bracket_r, int *line_r);
 hq_word *lexer_word(hq_lexer *lexer, const char *text, size_t length);
 
 /* "'x'", "end of the line", "'+='": a token as a message names it. */

@@ -89,6 +89,8 @@ static void sequences(void **state)
         {"muons = event.Muon\nif len(muons) >= 2:\n    m = muons[1]\n    h.fill(m.pt / 10)", "0 0 0 0 1 0 1 0 0 0 0 0"},
         {"if event.Muon:\n    h.fill(1)", "0 0 3 0 0 0 0 0 0 0 0 0"},
         {"if not event.Muon:\n    h.fill(1)", "0 0 1 0 0 0 0 0 0 0 0 0"},
+        {"if event.Muon and event.hit and 2: h.fill(1)", "0 0 2 0 0 0 0 0 0 0 0 0"},
+        {"if not (event.Muon or event.hit): h.fill(1)\nelse: h.fill(2)", "0 0 0 4 0 0 0 0 0 0 0 0"},
         {"h.fill(bool(event.Muon))", "0 1 3 0 0 0 0 0 0 0 0 0"},
         /* the loop's sequence is what it was when the loop began */
         {"s = event.hit\nfor i, x in enumerate(s):\n    s = s[1:]\n    h.fill(i)", "0 3 2 1 0 0 0 0 0 0 0 0"},

@@ -1,0 +1,6 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+        if event.flag:
+	x = 1
+            y = 2

@@ -1,0 +1,2 @@
+for event in events:
+    pass

@@ -1,0 +1,7 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    try:
+        h.fill(1)
+    except ValueError:
+        pass
