@@ -129,22 +129,27 @@ void clients_done(hq_query *query, const hq_histset *result)
     buffer_clear(&bytes);
 }
 
+/* FAILED, or REJECTED to one that was not accepted yet. */
+static void tell_failed(const hq_query *query, const hq_listener *listener, hq_query_state state, hq_error error,
+                        const char *text)
+{
+    if (!listener->was_accepted) {
+        reject(query->broker, &listener->peer, listener->request, error, text);
+        return;
+    }
+    hq_message *message = reply(&listener->peer, HQ_FAILED);
+    message_put_text(message, "query", query->id_text);
+    message_put_text(message, "code", hq_error_name(error));
+    message_put_text(message, "text", text);
+    message_put_text(message, "state", query_state_name(state));
+    message_put_int32(message, "line", (int32_t)query->fault_line);
+    tell(query->broker, &message);
+}
+
 void clients_failed(hq_query *query)
 {
-    for (size_t i = 0; i < query->listener_count; i++) {
-        const hq_listener *listener = &query->listeners[i];
-        if (!listener->was_accepted) {
-            reject(query->broker, &listener->peer, listener->request, query->error, query->reason.text);
-            continue;
-        }
-        hq_message *message = reply(&listener->peer, HQ_FAILED);
-        message_put_text(message, "query", query->id_text);
-        message_put_text(message, "code", hq_error_name(query->error));
-        message_put_text(message, "text", query->reason.text);
-        message_put_text(message, "state", query_state_name(query->state));
-        message_put_int32(message, "line", (int32_t)query->fault_line);
-        tell(query->broker, &message);
-    }
+    for (size_t i = 0; i < query->listener_count; i++)
+        tell_failed(query, &query->listeners[i], query->state, query->error, query->reason.text);
     query->listener_count = 0;
 }
 
@@ -242,6 +247,8 @@ static void cancel(hq_broker *broker, hq_message *message)
     }
     for (size_t i = 0; i < query->listener_count; i++)
         if (peer_is_equal(&query->listeners[i].peer, message_peer(message))) {
+            tell_failed(query, &query->listeners[i], QUERY_CANCELLED, HQ_ECANCELLED,
+                        "cancelled; others still wait for its result, so it goes on");
             query->listeners[i] = query->listeners[--query->listener_count];
             return;
         }
