@@ -186,14 +186,27 @@ static void take_failure(hq_query *query, const hq_node *node, const hq_answer *
     query_answer_failed(query, node, answer->index, &failure);
 }
 
+/* Looked at before anything is counted: a malformed message changes nothing. */
+static bool is_whole(hq_cursor answers, hq_cursor contents)
+{
+    hq_answer answer;
+    while (answer_next(&answers, &contents, &answer))
+        continue;
+    return cursor_is_complete(&answers) && cursor_is_complete(&contents);
+}
+
 static void partials(hq_broker *broker, hq_node *node, const hq_message *message)
 {
     size_t answers_size, contents_size;
     const void *answer_bytes = message_payload(message, 0, &answers_size);
     const void *content_bytes = message_payload(message, 1, &contents_size);
+    hq_cursor answers = cursor_over(answer_bytes, answers_size), contents = cursor_over(content_bytes, contents_size);
+    if (!is_whole(answers, contents)) {
+        malformed(broker, &node->peer, HQ_EPROTOCOL, "PARTIALS whose payload is cut short or too long");
+        return;
+    }
     if (!take_credit(broker, node, message))
         return;
-    hq_cursor answers = cursor_over(answer_bytes, answers_size), contents = cursor_over(content_bytes, contents_size);
     hq_answer answer;
     while (answer_next(&answers, &contents, &answer)) {
         hq_query *query = answer.handle < broker->handle_count ? broker->by_handle[answer.handle] : NULL;
@@ -204,15 +217,22 @@ static void partials(hq_broker *broker, hq_node *node, const hq_message *message
         else
             query_answered(query, node, &answer);
     }
-    if (!cursor_is_complete(&answers) || !cursor_is_complete(&contents))
-        malformed(broker, &node->peer, HQ_EPROTOCOL, "PARTIALS whose payload is cut short or too long");
+}
+
+static void evicted(hq_broker *broker, const hq_node *node, const hq_message *message)
+{
+    size_t size;
+    message_payload(message, 0, &size);
+    if (size == 0 || size % sizeof(hq_hash) != 0)
+        malformed(broker, &node->peer, HQ_EPROTOCOL, "EVICTED whose payload is no list of partitions");
+    else
+        broker->counters.evicted += (int64_t)(size / sizeof(hq_hash));
 }
 
 static void handle(hq_broker *broker, hq_message *message)
 {
     const hq_peer *peer = message_peer(message);
     hq_node *node = zhashx_lookup(broker->node_by_peer, peer);
-    size_t size;
     if (message_command(message) == HQ_HELLO) {
         hello(broker, message);
         return;
@@ -231,8 +251,7 @@ static void handle(hq_broker *broker, hq_message *message)
         partials(broker, node, message);
         break;
     case HQ_EVICTED:
-        message_payload(message, 0, &size);
-        broker->counters.evicted += (int64_t)(size / sizeof(hq_hash));
+        evicted(broker, node, message);
         break;
     case HQ_BYE:
         give_up(broker, node, "leaves");
