@@ -508,6 +508,8 @@ void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, c
     hq_log(HQ_LOG_WARN, "broker", "query %s: subtask %u failed on worker %s (%s): %s", query->id_text, index,
            node->id_text, hq_error_name(failure->error), failure->reason.text);
     uint32_t failures = scheduler_failed(broker->scheduler, query->work, index, node->number);
+    if (failures == 0)
+        return; /* it is no longer this worker's to fail */
     if (is_final(failure->error)) {
         query->fault_line = failure->line;
         query_fail(query, failure->error, failure->reason.text);
