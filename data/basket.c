@@ -324,7 +324,7 @@ static hq_error read_counts(hq_reader *reader, const hq_basket *basket, jagged_t
     hq_error error = basket_read_column(reader->place, target->counter_plan, NULL, target->baskets[0].first,
                                         target->baskets[target->basket_count - 1].last, reader->left, &target->counts,
                                         reader->reason);
-    if (!error)
+    if (!error && target->counts)
         reader->left -= target->counts->bytes < reader->left ? target->counts->bytes : reader->left;
     return error;
 }
@@ -347,7 +347,7 @@ static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part
     unsigned shift = (unsigned)__builtin_ctz((unsigned)hq_type_size(plan->type));
     /* The table's end is not to be relied on: the last entry ends with the data. */
     uint64_t inner = first + count == entries ? count - 1 : count;
-    uint32_t is_outside = from > border, rest = 0, last = from;
+    uint32_t is_outside = from > border, rest = 0;
     for (uint64_t i = 1; i <= inner; i++) {
         uint32_t before = load_u32(table + 4 * (i - 1)) - origin, at = load_u32(table + 4 * i) - origin;
         is_outside |= (at < before) | (at > border);
@@ -355,8 +355,7 @@ static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part
         offsets_r[i - 1] = (uint32_t)base + ((at - from) >> shift);
     }
     if (inner < count) {
-        last = load_u32(table + 4 * inner) - origin;
-        is_outside |= last > border;
+        is_outside |= load_u32(table + 4 * inner) - origin > border;
         rest |= border - from;
         offsets_r[count - 1] = (uint32_t)base + ((border - from) >> shift);
     }

@@ -2,7 +2,10 @@
 
 #include "base/memory.h"
 
-enum { MAX_BORDERS = 1 << 20 }; /* of a cluster size that a damaged file makes absurdly small */
+enum {
+    MAX_BORDERS = 1 << 16, /* of a cluster size that a damaged file makes absurdly small */
+    COSTLY = 8,            /* to cut through baskets with one part in so many of the tree's bytes is not worth it */
+};
 
 typedef struct hq_border_list {
     uint64_t *entries;
@@ -74,7 +77,7 @@ static hq_border_list cluster_borders(const hq_model *model)
     return borders;
 }
 
-/* The borders of the branch that has the fewest, but has some: to cut there reads most of the others' baskets once. */
+/* The borders of the branch that has the fewest, but has some: cutting there splits fewer baskets of the others. */
 static hq_border_list coarsest_borders(const hq_model *model, const hq_columns *columns)
 {
     hq_border_list borders = {0};
@@ -93,6 +96,40 @@ static hq_border_list coarsest_borders(const hq_model *model, const hq_columns *
     return borders;
 }
 
+static uint64_t basket_bytes(const hq_basket *basket)
+{
+    return basket->embedded ? basket->border : basket->size;
+}
+
+/* The bytes of the baskets that an entry lies inside of: what is read twice if the tree is cut there. The place in each
+ * branch is kept for the next entry, as entries ascend. */
+static uint64_t bytes_cut(const hq_columns *columns, size_t *places, uint64_t entry)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < columns->plan_count; i++) {
+        const hq_branch *branch = columns->plans[i].branch;
+        while (places[i] < branch->basket_count && branch->baskets[places[i]].last <= entry)
+            places[i]++;
+        if (places[i] < branch->basket_count && branch->baskets[places[i]].first < entry)
+            bytes += basket_bytes(&branch->baskets[places[i]]);
+    }
+    return bytes;
+}
+
+static void drop_costly(hq_border_list *borders, const hq_columns *columns)
+{
+    uint64_t total = 0;
+    size_t count = 0, *places = hq_calloc(columns->plan_count, sizeof *places);
+    for (size_t i = 0; i < columns->plan_count; i++)
+        for (size_t j = 0; j < columns->plans[i].branch->basket_count; j++)
+            total += basket_bytes(&columns->plans[i].branch->baskets[j]);
+    for (size_t i = 0; i < borders->count; i++)
+        if (bytes_cut(columns, places, borders->entries[i]) <= total / COSTLY)
+            borders->entries[count++] = borders->entries[i];
+    borders->count = count;
+    free(places);
+}
+
 void borders_find(const hq_model *model, const hq_columns *columns, uint64_t **borders_r, size_t *count_r)
 {
     /* What all branches have is exact, whatever the tree says of its clusters; a few odd branches can spoil it. */
@@ -100,10 +137,12 @@ void borders_find(const hq_model *model, const hq_columns *columns, uint64_t **b
     if (inner.count == 0) {
         free(inner.entries);
         inner = cluster_borders(model);
+        drop_costly(&inner, columns);
     }
     if (inner.count == 0) {
         free(inner.entries);
         inner = coarsest_borders(model, columns);
+        drop_costly(&inner, columns);
     }
     uint64_t *borders = hq_calloc(inner.count + 2, sizeof *borders);
     size_t count = 0;

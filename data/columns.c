@@ -160,7 +160,7 @@ static char *describe(const hq_plan *plan)
 {
     if (plan->shape == SHAPE_VECTOR)
         return hq_format("vector<%s>", hq_type_name(plan->type));
-    char *count = plan->shape == SHAPE_COUNTED ? hq_format("[%s]", plan->counter->name) : hq_strdup("");
+    char *count = plan->counter ? hq_format("[%s]", plan->counter->name) : hq_strdup("");
     char *fixed = plan->length > 1 || plan->shape == SHAPE_FIXED ? hq_format("[%u]", plan->length) : hq_strdup("");
     char *text = hq_format("%s%s%s", hq_type_name(plan->type), count, fixed);
     free(count);

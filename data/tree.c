@@ -127,7 +127,7 @@ hq_error tree_open(hq_file *file, const char *name, hq_tree **tree_r, hq_reason 
     error = choose_key(file, keys, count, name, &key, reason);
     if (!error)
         error = model_read(file, key, &model, reason);
-    if (!error) {
+    if (!error && key) {
         hq_tree *tree = hq_calloc(1, sizeof *tree);
         *tree = (hq_tree){.file = file, .path = hq_strdup(key->path), .model = model};
         columns_make(model, &tree->columns);

@@ -43,7 +43,7 @@ static image load_sample(const char *name)
     image loaded = {0};
     fseek(file, 0, SEEK_END);
     loaded.size = (size_t)ftell(file);
-    rewind(file);
+    fseek(file, 0, SEEK_SET);
     loaded.bytes = hq_alloc(loaded.size);
     assert_int_equal(fread(loaded.bytes, 1, loaded.size, file), loaded.size);
     fclose(file);
@@ -362,9 +362,10 @@ static void test_borders_are_those_of_baskets(void **state)
 {
     (void)state;
     check_borders("uproot-Zmumu.root", "events", 2, (const uint64_t[]){0, 2304});
-    check_borders("uproot-issue64.root", "events/events", 33, (const uint64_t[]){0, 16, 32});
+    check_borders("uproot-demo-double32.root", "T", 83, (const uint64_t[]){0, 491, 982});
     check_borders("uproot-issue412.root", NULL, 101, (const uint64_t[]){0, 10000, 20000});
-    check_borders("uproot-HZZ.root", "events", 3, (const uint64_t[]){0, 2231, 2421}); /* those of the coarsest branch */
+    /* Some branches have a border at 2231, but to cut there would have most of the file read twice. */
+    check_borders("uproot-HZZ.root", "events", 2, (const uint64_t[]){0, 2421});
 }
 
 /* Four threads on one tree. */
