@@ -290,6 +290,10 @@ static hq_error fail_at_fault(const hq_code *code, hq_run *run, const code_state
                    state->fault_length == 1 ? "" : "s");
 }
 
+/* Clang's check of calls through pointers reads what stands before a function, which for machine code may be nothing. */
+#ifdef __clang__
+__attribute__((no_sanitize("function")))
+#endif
 static hq_error run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins,
                            int64_t *const *fills, hq_reason *reason)
 {

@@ -48,6 +48,8 @@ static void find_place(const hq_source *source, uint32_t at, hq_complaint *compl
 }
 
 static _Noreturn void leave(hq_source *source, hq_error error, uint32_t at, const char *hint, const char *format,
+                            va_list args) __attribute__((format(printf, 5, 0)));
+static _Noreturn void leave(hq_source *source, hq_error error, uint32_t at, const char *hint, const char *format,
                             va_list args)
 {
     hq_complaint *complaint = source->complaint;
