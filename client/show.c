@@ -444,12 +444,17 @@ static json_t *new_document(const hq_file *file)
     return document;
 }
 
-/* The tree asked for as it stands in the list, or NULL: an older cycle, or one that is not there. */
-static const hq_tree_name *find_name(const hq_tree_name *names, size_t count, const char *wanted)
+/* The tree asked for as it stands in the list, in the cycle that was asked for; NULL if it is not there. */
+static hq_tree_name *find_name(hq_tree_name *names, size_t count, const char *wanted)
 {
+    wanted += *wanted == '/';
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(names[i].path);
-        if (strncmp(names[i].path, wanted, length) == 0 && (wanted[length] == 0 || wanted[length] == ';'))
+        if (strncmp(names[i].path, wanted, length) != 0)
+            continue;
+        if (wanted[length] == ';')
+            names[i].cycle = (uint16_t)strtoul(wanted + length + 1, NULL, 10);
+        if (wanted[length] == 0 || wanted[length] == ';')
             return &names[i];
     }
     return NULL;
@@ -465,7 +470,7 @@ static hq_error show_trees(hq_file *file, const show_options *options, json_t *d
     if (!document && count == 0)
         printf("\nno trees\n");
     if (options->tree) {
-        const hq_tree_name *name = find_name(names, count, options->tree);
+        hq_tree_name *name = find_name(names, count, options->tree);
         hq_tree *tree = NULL;
         if (!name)
             error = tree_open(file, options->tree, &tree, reason); /* it knows why not */

@@ -104,6 +104,11 @@ def check_mistakes(folder):
     ]:
         done = show(*arguments)
         check(done.returncode == code and text in done.stderr, arguments, "gave", done.returncode, done.stderr)
+    for target in (sample, f"{sample}:events", f"{sample}:/events", f"{sample}:events;1"):
+        done = show("--json", target)
+        trees = json.loads(done.stdout)["trees"]
+        check(done.returncode == 0 and [(t["path"], t["cycle"], t["entries"]) for t in trees] == [("events", 1, 2304)],
+              target, trees)
     done = show(sample)
     check(done.returncode == 0 and b"2304 entries" in done.stdout and b"not readable" in done.stdout, done.stdout)
     done = show(folder / "skhep" / "uproot-HZZ.root")

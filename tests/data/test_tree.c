@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "data/collections.h"
 #include "data/decompress.h"
@@ -169,6 +170,119 @@ static void test_files_cut_behind_their_back(void **state)
         free(cut);
     }
     free(whole.bytes);
+}
+
+/* Files of more than 2 GiB, without their size: Zmumu's header, root directory and list of keys written anew in the
+ * wide form, with one more key if wanted. */
+static void put(hq_buffer *buffer, uint64_t value, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--)
+        buffer_u8(buffer, (uint8_t)(value >> (8 * i)));
+}
+
+static void put_text(hq_buffer *buffer, const char *text)
+{
+    buffer_u8(buffer, (uint8_t)strlen(text));
+    buffer_append(buffer, text, strlen(text));
+}
+
+static void put_wide_key(hq_buffer *buffer, const hq_key *key)
+{
+    put(buffer, key->record_size, 4);
+    put(buffer, 1004, 2);
+    put(buffer, key->object_size, 4);
+    put(buffer, 0, 4);
+    put(buffer, key->header_size, 2);
+    put(buffer, key->cycle, 2);
+    put(buffer, key->seek, 8);
+    put(buffer, 100, 8);
+    put_text(buffer, key->class_name);
+    put_text(buffer, key->name);
+    put_text(buffer, key->title);
+}
+
+static image widen(const image *narrow, const hq_key *extra)
+{
+    hq_reason reason;
+    hq_file *file;
+    hq_tree_key *keys;
+    size_t count;
+    assert_int_equal(rootfile_open_memory("image", narrow->bytes, narrow->size, MEMORY_LIMIT, &file, &reason), HQ_OK);
+    assert_int_equal(rootfile_find_trees(file, &keys, &count, &reason), HQ_OK);
+    assert_int_equal(count, 1);
+    uint32_t name_bytes = file->name_bytes;
+    char four[] = "four";
+    hq_buffer list = {0}, head = {0}, directory = {0};
+    hq_key own = {.record_size = 4096, .header_size = 34 + 3 * 5, .class_name = four, .name = four, .title = four};
+    put_wide_key(&list, &own);
+    list.size = own.header_size;
+    put(&list, extra ? 2 : 1, 4);
+    put_wide_key(&list, &keys[0].key);
+    if (extra)
+        put_wide_key(&list, extra);
+    put(&head, 1062406, 4);
+    put(&head, 100, 4);
+    put(&head, narrow->size + list.size, 8);
+    put(&head, 0, 8 + 4 + 4);
+    put(&head, name_bytes, 4);
+    put(&head, 8, 1);
+    put(&head, 0, 4 + 8 + 4 + 2);
+    put(&directory, 1005, 2);
+    put(&directory, 0, 8);
+    put(&directory, list.size, 4);
+    put(&directory, name_bytes, 4);
+    put(&directory, 100, 8);
+    put(&directory, 0, 8);
+    put(&directory, narrow->size, 8);
+    image wide = {hq_alloc(narrow->size + list.size), narrow->size + list.size};
+    memcpy(wide.bytes, narrow->bytes, narrow->size);
+    memcpy(wide.bytes + narrow->size, list.bytes, list.size);
+    memcpy(wide.bytes + 4, head.bytes, head.size);
+    memcpy(wide.bytes + 100 + name_bytes, directory.bytes, directory.size);
+    buffer_clear(&list);
+    buffer_clear(&head);
+    buffer_clear(&directory);
+    tree_keys_free(&keys, count);
+    rootfile_close(&file);
+    return wide;
+}
+
+static void test_wide_files_are_read(void **state)
+{
+    (void)state;
+    image narrow = load_sample("uproot-Zmumu.root"), wide = widen(&narrow, NULL);
+    read_tally one = read_all(narrow.bytes, narrow.size, "events"), other = read_all(wide.bytes, wide.size, "events");
+    assert_int_equal(other.failures, 0);
+    assert_int_equal(other.columns, one.columns);
+    assert_true(other.sum == one.sum);
+    free(narrow.bytes);
+    free(wide.bytes);
+}
+
+static void test_looping_directories_are_refused(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_file *file;
+    hq_tree_name *names;
+    size_t count;
+    image narrow = load_sample("uproot-Zmumu.root");
+    assert_int_equal(rootfile_open_memory("image", narrow.bytes, narrow.size, MEMORY_LIMIT, &file, &reason), HQ_OK);
+    char class_name[] = "TDirectoryFile", name[] = "again";
+    hq_key loop = {.record_size = 60,
+                   .header_size = 50,
+                   .seek = 100 + file->name_bytes - 50,
+                   .class_name = class_name,
+                   .name = name,
+                   .title = name};
+    rootfile_close(&file);
+    image wide = widen(&narrow, &loop);
+    assert_int_equal(rootfile_open_memory("image", wide.bytes, wide.size, MEMORY_LIMIT, &file, &reason), HQ_OK);
+    assert_int_equal(rootfile_list(file, &names, &count, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "contains itself"));
+    rootfile_close(&file);
+    free(narrow.bytes);
+    free(wide.bytes);
 }
 
 static uint64_t next_random(uint64_t *seed)
@@ -450,12 +564,20 @@ static void test_old_compression_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_files_are_refused),        cmocka_unit_test(test_cut_files_are_refused),
-        cmocka_unit_test(test_files_cut_behind_their_back),    cmocka_unit_test(test_flipped_bits_do_no_harm),
-        cmocka_unit_test(test_trees_are_found_by_name),        cmocka_unit_test(test_mistaken_reads_are_refused),
-        cmocka_unit_test(test_collections_come_from_counters), cmocka_unit_test(test_collection_names),
-        cmocka_unit_test(test_borders_are_those_of_baskets),   cmocka_unit_test(test_threads_share_a_tree),
-        cmocka_unit_test(test_identity_follows_the_content),   cmocka_unit_test(test_xxhash_gives_the_published_values),
+        cmocka_unit_test(test_wrong_files_are_refused),
+        cmocka_unit_test(test_cut_files_are_refused),
+        cmocka_unit_test(test_files_cut_behind_their_back),
+        cmocka_unit_test(test_wide_files_are_read),
+        cmocka_unit_test(test_looping_directories_are_refused),
+        cmocka_unit_test(test_flipped_bits_do_no_harm),
+        cmocka_unit_test(test_trees_are_found_by_name),
+        cmocka_unit_test(test_mistaken_reads_are_refused),
+        cmocka_unit_test(test_collections_come_from_counters),
+        cmocka_unit_test(test_collection_names),
+        cmocka_unit_test(test_borders_are_those_of_baskets),
+        cmocka_unit_test(test_threads_share_a_tree),
+        cmocka_unit_test(test_identity_follows_the_content),
+        cmocka_unit_test(test_xxhash_gives_the_published_values),
         cmocka_unit_test(test_old_compression_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
