@@ -26,7 +26,7 @@ enum {
 
 /* One broker. */
 typedef struct broker_link {
-    uint32_t number; /* never used again */
+    uint32_t number; /* of this HELLO; never used again, so that answers to what was given before it find no link */
     char *endpoint;
     zsock_t *socket;
     bool is_welcome;
@@ -47,6 +47,7 @@ struct hq_worker {
     broker_link **links;
     size_t link_count, link_capacity;
     uint32_t next_link;
+    int64_t ticked_ms;
     int stop_fd;
     bool is_draining, is_leaving;
     double order_us; /* mean time of one, of late */
@@ -75,6 +76,7 @@ static void forget_tasks(broker_link *l)
 static void say_hello(hq_worker *worker, broker_link *l)
 {
     forget_tasks(l);
+    l->number = worker->next_link++;
     l->is_welcome = false;
     l->hello_ms = hq_now_ms();
     hq_message *message = message_new(HQ_HELLO);
@@ -102,7 +104,7 @@ static void say_credit(hq_worker *worker, broker_link *l)
 static hq_error link_add(hq_worker *worker, const char *endpoint, hq_reason *reason)
 {
     broker_link *l = hq_calloc(1, sizeof *l);
-    *l = (broker_link){.number = worker->next_link++, .endpoint = hq_strdup(endpoint), .lease_ms = FIRST_LEASE_MS};
+    *l = (broker_link){.endpoint = hq_strdup(endpoint), .lease_ms = FIRST_LEASE_MS};
     hq_error error = socket_dealer(endpoint, &l->socket, reason);
     if (error) {
         free(l->endpoint);
@@ -305,7 +307,8 @@ static void take_rejection(hq_worker *worker, broker_link *l, const hq_message *
     message_get_text(message, "code", &code);
     message_get_text(message, "text", &text);
     hq_log(HQ_LOG_WARN, "worker", "the broker at %s says %s: %s", l->endpoint, code, text);
-    if (hq_error_from_name(code) == HQ_ENOTFOUND && !worker->is_leaving)
+    /* Several may come for what was on its way: one HELLO answers them all. */
+    if (hq_error_from_name(code) == HQ_ENOTFOUND && l->is_welcome && !worker->is_leaving)
         say_hello(worker, l);
 }
 
@@ -401,17 +404,30 @@ static void say_evicted(hq_worker *worker)
     }
 }
 
-static void tick(hq_worker *worker)
+/* What is due. Gives back how long the loop may sleep. */
+static int64_t tick(hq_worker *worker)
 {
-    int64_t now_ms = hq_now_ms();
-    say_evicted(worker);
+    int64_t now_ms = hq_now_ms(), wait_ms = TICK_MS;
+    if (now_ms - worker->ticked_ms >= TICK_MS) {
+        worker->ticked_ms = now_ms;
+        say_evicted(worker);
+    }
     for (size_t i = 0; i < worker->link_count; i++) {
         broker_link *l = worker->links[i];
-        if (!l->is_welcome && now_ms - l->hello_ms > HELLO_AGAIN_MS && !worker->is_leaving)
-            say_hello(worker, l);
-        else if (l->is_welcome && now_ms - l->sent_ms > l->lease_ms / 3)
-            say_credit(worker, l);
+        /* A quarter of the lease, so that a little delay still leaves it within the third that it must keep to. */
+        int64_t patience_ms = l->is_welcome ? l->lease_ms / 4 : HELLO_AGAIN_MS;
+        int64_t since_ms = now_ms - (l->is_welcome ? l->sent_ms : l->hello_ms);
+        if (since_ms >= patience_ms) {
+            since_ms = 0;
+            if (l->is_welcome)
+                say_credit(worker, l);
+            else if (!worker->is_leaving)
+                say_hello(worker, l);
+        }
+        if (patience_ms - since_ms < wait_ms)
+            wait_ms = patience_ms - since_ms;
     }
+    return wait_ms < 1 ? 1 : wait_ms;
 }
 
 static void stop_once_more(hq_worker *worker)
@@ -466,20 +482,16 @@ static void serve(hq_worker *worker, const zmq_pollitem_t *items)
 
 hq_error worker_run(hq_worker *worker, hq_reason *reason)
 {
-    int64_t ticked_ms = 0;
     while (!worker->is_leaving && !(worker->is_draining && pool_under_way(worker->pool) == 0)) {
+        int64_t wait_ms = tick(worker);
         size_t count;
         zmq_pollitem_t *items = poll_items(worker, &count);
-        int ready = zmq_poll(items, (int)count, TICK_MS);
+        int ready = zmq_poll(items, (int)count, (long)wait_ms);
         if (ready > 0)
             serve(worker, items);
         free(items);
         if (ready < 0 && zmq_errno() != EINTR)
             return hq_fail(reason, HQ_EINTERNAL, "the worker's loop cannot wait: %s", zmq_strerror(zmq_errno()));
-        if (hq_now_ms() - ticked_ms >= TICK_MS) {
-            ticked_ms = hq_now_ms();
-            tick(worker);
-        }
     }
     say_bye(worker);
     return HQ_OK;
