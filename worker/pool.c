@@ -1,6 +1,7 @@
 #include "worker/pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,11 +24,12 @@ struct hq_pool {
     int fd;
     size_t under_way; /* the giving thread's */
 
-    pthread_mutex_t order_lock; /* over the ring and is_closing */
+    atomic_bool is_closing;
+
+    pthread_mutex_t order_lock; /* over the ring */
     pthread_cond_t order_given;
     hq_assigned *ring;
     size_t head, count, capacity;
-    bool is_closing;
 
     pthread_mutex_t batch_lock; /* over the list */
     hq_batch *first, **last;
@@ -229,7 +231,10 @@ static void *run_executor(void *context)
     size_t count;
     while ((count = take_orders(e.pool, chunk)) > 0) {
         for (size_t i = 0; i < count; i++)
-            execute(&e, &chunk[i]);
+            if (e.pool->is_closing)
+                task_release(&chunk[i].task);
+            else
+                execute(&e, &chunk[i]);
         hand_back(e.pool, &e.batch, e.since_us);
     }
     for (size_t i = 0; i < BENCHES; i++)
