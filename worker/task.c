@@ -47,11 +47,12 @@ hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason
     hq_error error = schema_decode(schema, schema_size, &task->schema, reason);
     if (!error)
         error = file_table_decode(table, table_size, &task->files, &task->file_count, reason);
-    if (error)
+    if (error) {
         task_release(&task);
-    else
-        *task_r = task;
-    return error;
+        return hq_fail_within(reason, HQ_EPROTOCOL, "QUERY");
+    }
+    *task_r = task;
+    return HQ_OK;
 }
 
 hq_task *task_hold(hq_task *task)
