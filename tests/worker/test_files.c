@@ -1,0 +1,221 @@
+/* The trees a worker keeps open: found again, checked for their identity, closed when they are too many. */
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "worker/files.h"
+
+enum { SAMPLES = 4 };
+static const char *const names[SAMPLES] = {"uproot-Zmumu.root", "uproot-Zmumu-zlib.root", "uproot-Zmumu-lz4.root",
+                                           "uproot-Zmumu-zstd.root"};
+static char *paths[SAMPLES];
+static hq_hash identities[SAMPLES];
+
+/* How many descriptors of this process are open on that file. */
+static int open_count(const char *path)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    int count = 0;
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        char link[300], target[4096];
+        snprintf(link, sizeof link, "/proc/self/fd/%s", entry->d_name);
+        ssize_t length = readlink(link, target, sizeof target - 1);
+        if (length < 0)
+            continue;
+        target[length] = 0;
+        count += strcmp(target, path) == 0;
+    }
+    closedir(dir);
+    return count;
+}
+
+static hq_open_tree *get(hq_files *files, int sample)
+{
+    hq_open_tree *open = NULL;
+    hq_reason reason = {{0}};
+    if (files_get(files, paths[sample], "events", &identities[sample], &open, &reason))
+        fail_msg("%s", reason.text);
+    assert_int_equal(tree_entries(files_tree(open)), 2304);
+    return open;
+}
+
+static void a_tree_is_opened_once_and_stays_open(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(4);
+    hq_open_tree *one = get(files, 0), *again = get(files, 0);
+    assert_ptr_equal(one, again);
+    assert_int_equal(open_count(paths[0]), 1);
+    files_release(files, &one);
+    assert_null(one);
+    files_release(files, &again);
+    assert_int_equal(open_count(paths[0]), 1);
+    again = get(files, 0);
+    assert_int_equal(open_count(paths[0]), 1);
+    files_release(files, &again);
+    files_free(&files);
+    assert_null(files);
+    assert_int_equal(open_count(paths[0]), 0);
+    files_free(&files);
+}
+
+static void the_one_unused_longest_is_closed_first(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(2);
+    for (int i = 0; i < 2; i++) {
+        hq_open_tree *open = get(files, i);
+        files_release(files, &open);
+    }
+    hq_open_tree *first = get(files, 0); /* now 1 is the oldest */
+    files_release(files, &first);
+    hq_open_tree *third = get(files, 2);
+    assert_int_equal(open_count(paths[0]), 1);
+    assert_int_equal(open_count(paths[1]), 0);
+    assert_int_equal(open_count(paths[2]), 1);
+    files_release(files, &third);
+    files_free(&files);
+}
+
+static void what_is_in_use_stays_whatever_the_limit(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(1);
+    hq_open_tree *open[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++)
+        open[i] = get(files, i);
+    for (int i = 0; i < SAMPLES; i++)
+        assert_int_equal(open_count(paths[i]), 1);
+    for (int i = 0; i < SAMPLES; i++) {
+        files_release(files, &open[i]);
+        assert_int_equal(open_count(paths[i]), i == SAMPLES - 1); /* closed as soon as nobody needs it */
+    }
+    files_free(&files);
+    files = files_new(0);
+    open[0] = get(files, 0);
+    files_release(files, &open[0]);
+    assert_int_equal(open_count(paths[0]), 0);
+    files_free(&files);
+}
+
+static void a_file_that_is_another_one_is_a_mismatch(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(4);
+    hq_open_tree *open = NULL;
+    hq_reason reason = {{0}};
+    assert_int_equal(files_get(files, paths[0], "events", &identities[1], &open, &reason), HQ_EMISMATCH);
+    assert_non_null(strstr(reason.text, paths[0]));
+    assert_null(open);
+    assert_int_equal(open_count(paths[0]), 0);
+    open = get(files, 0); /* the right one is there all the same */
+    hq_open_tree *wrong = NULL;
+    assert_int_equal(files_get(files, paths[0], "events", &identities[1], &wrong, &reason), HQ_EMISMATCH);
+    files_release(files, &open);
+    files_free(&files);
+}
+
+static void what_is_not_there_is_named(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(4);
+    hq_open_tree *open = NULL;
+    hq_reason reason = {{0}};
+    assert_int_equal(files_get(files, "/nowhere.root", "events", &identities[0], &open, &reason), HQ_ENOTFOUND);
+    assert_non_null(strstr(reason.text, "/nowhere.root"));
+    assert_int_equal(files_get(files, paths[0], "nonsense", &identities[0], &open, &reason), HQ_ENOTFOUND);
+    assert_non_null(strstr(reason.text, "nonsense"));
+    assert_int_equal(files_get(files, "/dev/null", "events", &identities[0], &open, &reason), HQ_EFORMAT);
+    assert_null(open);
+    assert_int_equal(open_count(paths[0]), 0); /* nothing is left open after a failure */
+    files_free(&files);
+}
+
+static void *use_many(void *context)
+{
+    hq_files *files = context;
+    uint64_t random = (uint64_t)pthread_self();
+    for (int i = 0; i < 150; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        int sample = (int)((random >> 40) % SAMPLES);
+        hq_open_tree *open = NULL;
+        hq_column *column = NULL;
+        hq_reason reason = {{0}};
+        if (files_get(files, paths[sample], "events", &identities[sample], &open, &reason) ||
+            tree_read(files_tree(open), "M", 0, 10, 1 << 20, &column, &reason))
+            return context;
+        column_free(&column);
+        files_release(files, &open);
+    }
+    return NULL;
+}
+
+static void executors_share_them(void **state)
+{
+    (void)state;
+    hq_files *files = files_new(2);
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_many, files), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    int count = 0;
+    for (int i = 0; i < SAMPLES; i++)
+        count += open_count(paths[i]);
+    assert_in_range(count, 1, 2);
+    files_free(&files);
+}
+
+static int find_samples(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SAMPLES; i++) {
+        char *path = hq_format("%s/%s", getenv("HQ_SAMPLES"), names[i]);
+        paths[i] = realpath(path, NULL); /* as /proc/self/fd shows it */
+        free(path);
+        hq_file *file = NULL;
+        hq_reason reason = {{0}};
+        if (!paths[i] || rootfile_open(paths[i], &file, &reason)) {
+            print_error("%s\n", reason.text);
+            return -1;
+        }
+        identities[i] = rootfile_identity(file);
+        rootfile_close(&file);
+    }
+    return 0;
+}
+
+static int forget_samples(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SAMPLES; i++)
+        free(paths[i]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tree_is_opened_once_and_stays_open),
+        cmocka_unit_test(the_one_unused_longest_is_closed_first),
+        cmocka_unit_test(what_is_in_use_stays_whatever_the_limit),
+        cmocka_unit_test(a_file_that_is_another_one_is_a_mismatch),
+        cmocka_unit_test(what_is_not_there_is_named),
+        cmocka_unit_test(executors_share_them),
+    };
+    return cmocka_run_group_tests(tests, find_samples, forget_samples);
+}

@@ -1,0 +1,453 @@
+/* A worker in a thread, and a ROUTER that plays its broker: docs/protocol.md, sections 5 and 6, from the other side. */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "tests/worker/questions.h"
+#include "wire/socket.h"
+#include "worker/worker.h"
+
+static const char empty_text[] = "from hist import Hist, axis\n"
+                                 "h = Hist(axis.Regular(10, 0, 10))\n"
+                                 "for event in events:\n"
+                                 "    h.fill(1.0)\n";
+
+typedef struct scene {
+    zsock_t *broker;
+    char *endpoint;
+    hq_worker *worker;
+    pthread_t thread;
+    bool is_running;
+    hq_error error;
+    hq_peer peer; /* of the worker */
+    hq_hash id;
+} scene;
+
+static void *run(void *context)
+{
+    scene *sc = context;
+    hq_reason reason = {{0}};
+    sc->error = worker_run(sc->worker, &reason);
+    return NULL;
+}
+
+static hq_message *to_worker(const scene *sc, hq_command command)
+{
+    hq_message *message = message_new(command);
+    message_set_peer(message, &sc->peer);
+    return message;
+}
+
+static void welcome(const scene *sc, int lease_ms)
+{
+    hq_message *message = to_worker(sc, HQ_WELCOME);
+    message_put_text(message, "broker", "0123456789abcdef0123456789abcdef");
+    message_put_int32(message, "lease_ms", lease_ms);
+    talk_send(sc->broker, message);
+}
+
+static void expect_hello(scene *sc)
+{
+    hq_message *message = talk_expect_past(sc->broker, HQ_CREDIT, HQ_HELLO);
+    sc->peer = *message_peer(message);
+    assert_true(message_get_hash(message, "worker", &sc->id));
+    assert_true(talk_text(message, "host")[0] != 0);
+    assert_string_equal(talk_text(message, "version"), HQ_VERSION);
+    assert_int_equal(talk_int(message, "slots"), 2);
+    assert_int_equal(talk_int(message, "memory"), 64 << 20);
+    assert_true(talk_int(message, "credit") >= 4); /* 5.2: never less than two subtasks a slot */
+    message_free(&message);
+}
+
+static scene *scene_start(int lease_ms)
+{
+    static int number;
+    scene *sc = hq_calloc(1, sizeof *sc);
+    char endpoint[64];
+    hq_reason reason = {{0}};
+    hq_log_set_level(HQ_LOG_ERROR);
+    snprintf(endpoint, sizeof endpoint, "inproc://worker-%d", number++);
+    hq_worker_settings settings = {.broker = endpoint, .slots = 2, .memory = 64 << 20, .open_files = 10};
+    if (socket_router(endpoint, 0, 1 << 26, &sc->broker, &sc->endpoint, &reason) ||
+        worker_new(&settings, &sc->worker, &reason))
+        fail_msg("%s", reason.text);
+    assert_int_equal(pthread_create(&sc->thread, NULL, run, sc), 0);
+    sc->is_running = true;
+    expect_hello(sc);
+    welcome(sc, lease_ms);
+    return sc;
+}
+
+static void join_worker(scene *sc)
+{
+    pthread_join(sc->thread, NULL);
+    sc->is_running = false;
+    assert_int_equal(sc->error, HQ_OK);
+}
+
+static void scene_end(scene **sc_p)
+{
+    scene *sc = *sc_p;
+    if (sc->is_running) {
+        worker_stop(sc->worker);
+        worker_stop(sc->worker);
+        join_worker(sc);
+    }
+    worker_free(&sc->worker);
+    assert_null(sc->worker);
+    zsock_destroy(&sc->broker);
+    free(sc->endpoint);
+    free(sc);
+    *sc_p = NULL;
+}
+
+static void send_query(const scene *sc, uint32_t handle, const char *text, const hq_dataset *dataset)
+{
+    hq_message *message = query_of(handle, text, dataset);
+    message_set_peer(message, &sc->peer);
+    talk_send(sc->broker, message);
+}
+
+static void send_orders(const scene *sc, const hq_order *orders, size_t count)
+{
+    hq_message *message = to_worker(sc, HQ_SUBTASKS);
+    hq_buffer bytes = {0};
+    for (size_t i = 0; i < count; i++)
+        order_encode(&orders[i], &bytes);
+    message_add_payload(message, &bytes);
+    talk_send(sc->broker, message);
+}
+
+static void send_drop(const scene *sc, uint32_t handle)
+{
+    hq_message *message = to_worker(sc, HQ_DROP);
+    message_put_int(message, "handle", handle);
+    talk_send(sc->broker, message);
+}
+
+typedef void each_answer(void *context, const hq_answer *answer);
+
+/* Receives PARTIALS, passing over CREDIT, until so many answers came. */
+static void expect_answers(scene *sc, size_t count, each_answer *each, void *context)
+{
+    while (count > 0) {
+        hq_message *message = talk_expect_past(sc->broker, HQ_CREDIT, HQ_PARTIALS);
+        assert_true(talk_int(message, "credit") >= 0);
+        size_t answers_size, contents_size;
+        const void *answer_bytes = message_payload(message, 0, &answers_size);
+        const void *content_bytes = message_payload(message, 1, &contents_size);
+        hq_cursor answers = cursor_over(answer_bytes, answers_size);
+        hq_cursor contents = cursor_over(content_bytes, contents_size);
+        hq_answer answer;
+        while (answer_next(&answers, &contents, &answer)) {
+            assert_true(count-- > 0);
+            each(context, &answer);
+        }
+        assert_true(cursor_is_complete(&answers) && cursor_is_complete(&contents));
+        message_free(&message);
+    }
+}
+
+/* ---- */
+
+typedef struct sums {
+    const hq_dataset *dataset;
+    hq_histset *whole;
+    uint64_t entries;
+    uint32_t handle;
+} sums;
+
+static void add_answer(void *context, const hq_answer *answer)
+{
+    sums *s = context;
+    assert_false(answer->is_failed);
+    assert_int_equal(answer->handle, s->handle);
+    hq_histset *part = hists_of(mass_text, s->dataset, answer->contents, answer->size);
+    assert_int_equal(histset_merge(s->whole, part, NULL), HQ_OK);
+    histset_free(&part);
+    s->entries += answer->entries;
+}
+
+static void orders_are_answered_with_partials_5(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0), .handle = UINT32_MAX - 1};
+    hq_order orders[24];
+    for (uint32_t i = 0; i < 24; i++)
+        orders[i] = (hq_order){s.handle, i, 0, i * 96, (i + 1) * 96};
+    send_query(sc, s.handle, mass_text, dataset);
+    send_orders(sc, orders, 24);
+    expect_answers(sc, 24, add_answer, &s);
+    assert_int_equal(s.entries, 2304);
+    assert_int_equal(hist_entries(s.whole->hists[0]), 2304);
+    histset_free(&s.whole);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void note_failed(void *context, const hq_answer *answer)
+{
+    int *failures = context;
+    hq_failure failure;
+    assert_true(answer->is_failed);
+    assert_int_equal(failure_decode(answer->contents, answer->size, &failure), HQ_OK);
+    assert_int_equal(failure.error, HQ_ENOTFOUND);
+    failures[answer->index]++;
+}
+
+static void note_done(void *context, const hq_answer *answer)
+{
+    int *done = context;
+    assert_false(answer->is_failed);
+    done[answer->index]++;
+}
+
+static void an_unknown_handle_is_answered_6_4(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("empty:10");
+    int failures[4] = {0}, done[4] = {0};
+    hq_order orders[] = {{3, 0, 0, 0, 0}, {3, 1, 0, 0, 0}};
+    send_orders(sc, orders, 2);
+    expect_answers(sc, 2, note_failed, failures);
+    send_query(sc, 3, empty_text, dataset);
+    send_orders(sc, orders, 2);
+    expect_answers(sc, 2, note_done, done);
+    send_drop(sc, 3);
+    send_drop(sc, 99); /* never heard of: nothing to do */
+    send_orders(sc, orders, 2);
+    expect_answers(sc, 2, note_failed, failures);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(failures[i], 2);
+        assert_int_equal(done[i], 1);
+    }
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void drop_stops_what_runs_6(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root"), *empty = dataset_of("empty:10");
+    hq_order orders[50];
+    for (uint32_t i = 0; i < 50; i++)
+        orders[i] = (hq_order){1, i, 0, 0, 2304};
+    send_query(sc, 1, endless_text, dataset);
+    send_orders(sc, orders, 50); /* both executors are at it for years */
+    send_drop(sc, 1);
+    int done[4] = {0};
+    send_query(sc, 2, empty_text, empty);
+    send_orders(sc, &(hq_order){2, 3, 0, 3, 3}, 1);
+    expect_answers(sc, 1, note_done, done); /* and nothing of the first query comes */
+    assert_int_equal(done[3], 1);
+    dataset_free(&dataset);
+    dataset_free(&empty);
+    scene_end(&sc);
+}
+
+static void a_worker_is_never_silent_for_a_third_of_its_lease_5_3(void **state)
+{
+    (void)state;
+    enum { LEASE_MS = 900, SAYINGS = 8 };
+    scene *sc = scene_start(LEASE_MS);
+    int64_t begin_ms = hq_now_ms(), longest_ms = 0, last_ms = begin_ms;
+    for (int i = 0; i < SAYINGS; i++) {
+        hq_message *message = talk_expect(sc->broker, HQ_CREDIT);
+        int64_t now_ms = hq_now_ms();
+        longest_ms = now_ms - last_ms > longest_ms ? now_ms - last_ms : longest_ms;
+        last_ms = now_ms;
+        assert_true(talk_int(message, "credit") >= 4);
+        assert_true(talk_int(message, "hits") >= 0 && talk_int(message, "misses") >= 0);
+        assert_true(talk_int(message, "cache_bytes") >= 0);
+        message_free(&message);
+    }
+    /* On the average, for one may be late on a machine that is busy; and not more often than makes sense. */
+    assert_in_range((last_ms - begin_ms) / SAYINGS, LEASE_MS / 10, LEASE_MS / 3);
+    assert_true(longest_ms < LEASE_MS);
+    scene_end(&sc);
+}
+
+static void say_rejected(const scene *sc, hq_error code)
+{
+    hq_message *message = to_worker(sc, HQ_REJECTED);
+    message_put_text(message, "code", hq_error_name(code));
+    message_put_text(message, "text", "for the test");
+    talk_send(sc->broker, message);
+}
+
+static void who_is_not_known_says_hello_again_and_has_forgotten_everything_5_1(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("empty:10");
+    hq_hash id = sc->id;
+    int failures[4] = {0}, done[4] = {0};
+    send_query(sc, 1, empty_text, dataset);
+    say_rejected(sc, HQ_EPROTOCOL); /* a complaint is no reason */
+    for (int i = 0; i < 3; i++)
+        say_rejected(sc, HQ_ENOTFOUND); /* and three are one */
+    expect_hello(sc);
+    assert_memory_equal(&id, &sc->id, sizeof id);
+    welcome(sc, 60000);
+    send_orders(sc, &(hq_order){1, 2, 0, 0, 0}, 1);
+    expect_answers(sc, 1, note_failed, failures);
+    assert_int_equal(failures[2], 1);
+    send_query(sc, 1, empty_text, dataset);
+    send_orders(sc, &(hq_order){1, 2, 0, 0, 0}, 1);
+    expect_answers(sc, 1, note_done, done);
+    assert_int_equal(done[2], 1);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void what_was_given_before_hello_is_not_answered_after_it_5_3(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("empty:10"), *zmumu = dataset_of("uproot-Zmumu.root");
+    send_query(sc, 1, mass_text, zmumu);
+    hq_order orders[500];
+    for (uint32_t i = 0; i < 500; i++)
+        orders[i] = (hq_order){1, i, 0, i, i + 1000};
+    send_orders(sc, orders, 500);
+    say_rejected(sc, HQ_ENOTFOUND);
+    hq_message *message; /* before HELLO answers may come, after it none */
+    while (message_command(message = talk_next(sc->broker, TALK_WAIT_MS)) != HQ_HELLO)
+        message_free(&message);
+    message_free(&message);
+    welcome(sc, 60000);
+    send_query(sc, 1, empty_text, dataset); /* another query of the same handle: the broker was restarted */
+    send_orders(sc, &(hq_order){1, 3, 0, 3, 3}, 1);
+    message = talk_expect_past(sc->broker, HQ_CREDIT, HQ_PARTIALS);
+    size_t size;
+    message_payload(message, 0, &size);
+    assert_int_equal(size, HQ_ANSWER_BYTES);
+    message_payload(message, 1, &size);
+    assert_int_equal(size, 0);
+    message_free(&message);
+    dataset_free(&dataset);
+    dataset_free(&zmumu);
+    scene_end(&sc);
+}
+
+static void what_is_malformed_is_survived_2_1(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("empty:10");
+    const uint8_t document[] = {5, 0, 0, 0, 0};
+    const talk_frame frames[] = {{sc->peer.bytes, sc->peer.size}, {"nonsense", 8}, {document, 5}};
+    talk_send_frames(sc->broker, frames, 2);
+    talk_send_frames(sc->broker, frames, 3);
+    static const hq_command commands[] = {HQ_WELCOME, HQ_QUERY, HQ_SUBTASKS, HQ_DROP, HQ_REJECTED, HQ_SUBMIT, HQ_HELLO};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        talk_send(sc->broker, to_worker(sc, commands[i]));
+    hq_message *message = to_worker(sc, HQ_SUBTASKS);
+    message_copy_payload(message, "no list of orders", 17);
+    talk_send(sc->broker, message);
+    int done[4] = {0};
+    send_query(sc, 1, empty_text, dataset);
+    send_orders(sc, &(hq_order){1, 2, 0, 0, 0}, 1);
+    expect_answers(sc, 1, note_done, done);
+    assert_int_equal(done[2], 1);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void a_worker_that_drains_finishes_what_it_has_5_2(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0), .handle = 1};
+    enum { ORDERS = 400 };
+    hq_order orders[ORDERS];
+    for (uint32_t i = 0; i < ORDERS; i++)
+        orders[i] = (hq_order){1, i, 0, i, i + 1};
+    send_query(sc, 1, mass_text, dataset);
+    send_orders(sc, orders, ORDERS);
+    hq_message *message = talk_expect_past(sc->broker, HQ_CREDIT, HQ_PARTIALS); /* it is at work */
+    size_t answered, size, left = ORDERS;
+    message_payload(message, 0, &answered);
+    message_free(&message);
+    left -= answered / HQ_ANSWER_BYTES;
+    worker_stop(sc->worker);
+    bool has_said_so = false;
+    for (;;) {
+        message = talk_next(sc->broker, TALK_WAIT_MS);
+        assert_non_null(message);
+        if (message_command(message) == HQ_BYE)
+            break;
+        has_said_so |= talk_int(message, "credit") == 0;
+        if (message_command(message) == HQ_PARTIALS) {
+            message_payload(message, 0, &size);
+            left -= size / HQ_ANSWER_BYTES;
+        }
+        message_free(&message);
+    }
+    message_free(&message);
+    assert_int_equal(left, 0);
+    assert_true(has_said_so);
+    join_worker(sc);
+    histset_free(&s.whole);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void a_second_stop_does_not_wait(void **state)
+{
+    (void)state;
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    send_query(sc, 1, endless_text, dataset);
+    send_orders(sc, &(hq_order){1, 0, 0, 0, 2304}, 1);
+    worker_stop(sc->worker);
+    hq_message *message = talk_expect(sc->broker, HQ_CREDIT);
+    assert_int_equal(talk_int(message, "credit"), 0);
+    message_free(&message);
+    worker_stop(sc->worker);
+    message = talk_expect_past(sc->broker, HQ_CREDIT, HQ_BYE);
+    message_free(&message);
+    join_worker(sc);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void a_worker_needs_somebody_to_work_for(void **state)
+{
+    (void)state;
+    hq_worker *worker = NULL;
+    hq_reason reason = {{0}};
+    hq_worker_settings settings = {.slots = 1, .memory = 1 << 20, .open_files = 1};
+    assert_int_equal(worker_new(&settings, &worker, &reason), HQ_EINVAL);
+    settings.broker = (char *)"nonsense";
+    assert_int_equal(worker_new(&settings, &worker, &reason), HQ_EINVAL);
+    assert_non_null(strstr(reason.text, "nonsense"));
+    assert_null(worker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(orders_are_answered_with_partials_5),
+        cmocka_unit_test(an_unknown_handle_is_answered_6_4),
+        cmocka_unit_test(drop_stops_what_runs_6),
+        cmocka_unit_test(a_worker_is_never_silent_for_a_third_of_its_lease_5_3),
+        cmocka_unit_test(who_is_not_known_says_hello_again_and_has_forgotten_everything_5_1),
+        cmocka_unit_test(what_was_given_before_hello_is_not_answered_after_it_5_3),
+        cmocka_unit_test(what_is_malformed_is_survived_2_1),
+        cmocka_unit_test(a_worker_that_drains_finishes_what_it_has_5_2),
+        cmocka_unit_test(a_second_stop_does_not_wait),
+        cmocka_unit_test(a_worker_needs_somebody_to_work_for),
+    };
+    socket_prepare_process();
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    socket_end_process();
+    return failures;
+}
