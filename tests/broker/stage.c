@@ -309,7 +309,7 @@ void fake_say(fake_worker *w, const hq_answer *answer)
 
 void fake_answer(fake_worker *w, hq_order order, double value)
 {
-    hq_axis axis = {HQ_AXIS_REGULAR, (char *)"x", (char *)"", 10, 0, 10};
+    hq_axis axis = {.name = (char *)"x", .label = (char *)"", .bins = 10, .low = 0, .high = 10};
     hq_hist *hist = hist_new("h", &axis, 1, HQ_COUNT);
     hist_fill(hist, &value, 1);
     hq_histset *set = histset_new(&hist, 1);

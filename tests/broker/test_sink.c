@@ -18,7 +18,7 @@ static double next_number(uint64_t *state)
 
 static hq_histset *new_shape(void)
 {
-    hq_axis x = {HQ_AXIS_REGULAR, (char *)"x", (char *)"", 20, 0, 1};
+    hq_axis x = {.name = (char *)"x", .label = (char *)"", .bins = 20, .low = 0, .high = 1};
     hq_hist *hists[] = {hist_new("sums", &x, 1, HQ_WEIGHTED), hist_new("counts", &x, 1, HQ_COUNT)};
     return histset_new(hists, 2);
 }

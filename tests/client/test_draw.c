@@ -16,7 +16,7 @@ static const hq_draw_options blocks = {80, 8, false, false}, plain = {48, 8, tru
 
 static hq_axis regular(const char *name, const char *label, uint32_t bins, double low, double high)
 {
-    return (hq_axis){HQ_AXIS_REGULAR, (char *)name, (char *)label, bins, low, high};
+    return (hq_axis){.name = (char *)name, .label = (char *)label, .bins = bins, .low = low, .high = high};
 }
 
 static char *drawing(const hq_hist *hist, const hq_draw_options *options)

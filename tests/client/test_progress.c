@@ -190,7 +190,7 @@ static void setup(hq_fixture *fixture, const char *lines, const char *term)
     fixture->to = open_memstream(&fixture->text, &fixture->size);
     assert_non_null(fixture->to);
     char name[] = "mass", label[] = "m [GeV]";
-    hq_axis axis = {HQ_AXIS_REGULAR, name, label, 12, 0, 120};
+    hq_axis axis = {.name = name, .label = label, .bins = 12, .low = 0, .high = 120};
     hq_hist *hist = hist_new("peak", &axis, 1, HQ_COUNT);
     fixture->set = histset_new(&hist, 1);
 }

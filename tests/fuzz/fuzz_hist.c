@@ -18,7 +18,8 @@ static void require(int is_true)
 static void check_contents(const uint8_t *bytes, size_t size)
 {
     char name[] = "x", label[] = "";
-    hq_axis axes[] = {{HQ_AXIS_REGULAR, name, label, 30, 0, 1}, {HQ_AXIS_REGULAR, name, label, 5, 0, 1}};
+    hq_axis axes[] = {{.name = name, .label = label, .bins = 30, .low = 0, .high = 1},
+                      {.name = name, .label = label, .bins = 5, .low = 0, .high = 1}};
     hq_hist *hists[] = {hist_new("counts", axes, 2, HQ_COUNT), hist_new("sums", axes, 1, HQ_WEIGHTED)};
     hq_histset *set = histset_new(hists, 2);
     hq_error error = histset_decode_into(set, bytes, size, NULL);

@@ -424,7 +424,8 @@ static void bins_at_the_edges(void **state)
         hq_histset *hists = program_new_hists(program);
         hq_run run = {0};
         hq_reason reason = {""};
-        hq_axis axis = {HQ_AXIS_REGULAR, (char *)"", (char *)"", AXES[i].bins, AXES[i].low, AXES[i].high};
+        hq_axis axis = {
+            .name = (char *)"", .label = (char *)"", .bins = AXES[i].bins, .low = AXES[i].low, .high = AXES[i].high};
         assert_int_equal(run_over(code, program, values, &run, hists, &reason), HQ_OK);
         int64_t *bins = hist_bins(hists->hists[0]);
         for (size_t j = 0; j < COUNT; j++)

@@ -12,7 +12,7 @@
 
 static hq_axis regular(const char *name, uint32_t bins, double low, double high)
 {
-    return (hq_axis){HQ_AXIS_REGULAR, (char *)name, (char *)"a label [GeV]", bins, low, high};
+    return (hq_axis){.name = (char *)name, .label = (char *)"a label [GeV]", .bins = bins, .low = low, .high = high};
 }
 
 /* One count histogram, one weighted, one of two axes. */

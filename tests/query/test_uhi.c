@@ -15,7 +15,7 @@
 
 static hq_axis regular(const char *name, const char *label, uint32_t bins, double low, double high)
 {
-    return (hq_axis){HQ_AXIS_REGULAR, (char *)name, (char *)label, bins, low, high};
+    return (hq_axis){.name = (char *)name, .label = (char *)label, .bins = bins, .low = low, .high = high};
 }
 
 static hq_histset *set_of(hq_hist *hist)
