@@ -25,6 +25,11 @@ class Cluster(harness.ClusterTest):
         """The data set, cut into as many subtasks as it has baskets."""
         return (f"{self.paths[0].parent}/zmumu-*.root:events", *events.PARTITIONS)
 
+    @property
+    def some(self):
+        """The first two of its files, for a second question."""
+        return (*(f"{path}:events" for path in self.paths[:2]), *events.PARTITIONS)
+
     def query(self, name="query.py", **options):
         return events.write_query(self.folder / name, **options)
 
@@ -52,7 +57,7 @@ class Cluster(harness.ClusterTest):
         self.assertFalse(answer.metadata["hq_from_store"])
 
         # The same sums in the same order on one machine, without any of that: bit for bit.
-        local = self.submit_local_json(self.query("light.py", work=1))
+        local = self.submit_local(self.query("light.py", work=1))
         self.assertEqual(local.contents, answer.contents)
 
         self.answered_without_computing(query, answer)
@@ -62,7 +67,7 @@ class Cluster(harness.ClusterTest):
                              .replace("for i in", "for number in").replace("sin(i +", "sin(number +"), "utf-8")
         self.answered_without_computing(respelled, answer)
 
-    def submit_local_json(self, query):
+    def submit_local(self, query):
         path = self.folder / "local.json"
         process = self.start("hq-submit", "--local", "--store", "none", "--json", path, query, *self.whole, name="local")
         return harness.Answer(self, process, path).wait()
@@ -82,11 +87,10 @@ class Cluster(harness.ClusterTest):
         self.start_broker()
         self.start_workers(2)
         query = self.query(work=2000)
-        some = [f"{path}:events" for path in self.paths[:3]]
-        answer = self.submit(query, *some, *events.PARTITIONS)
-        self.assert_successful(answer, 3 * events.ENTRIES // events.FILES, 3 * events.BASKETS)
+        answer = self.submit(query, *self.some)
+        self.assert_successful(answer, 2 * events.FILE_ENTRIES, 2 * events.BASKETS)
         answer = self.submit(query, *self.whole)
-        self.assertAlmostEqual(3 / events.FILES, answer.metadata["hq_stored_share"])
+        self.assertAlmostEqual(2 / events.FILES, answer.metadata["hq_stored_share"])
         self.assertFalse(answer.metadata["hq_from_store"])
         self.assertEqual(events.SUBTASKS, self.counters()["subtasks"])
         self.assert_as_oracle(answer, self.expected())
@@ -109,15 +113,15 @@ class Cluster(harness.ClusterTest):
         self.start_broker()
         self.start_workers(2)
         bins = (12, 30, 60, 120)
-        answers = [self.start_submit(self.query(f"bins-{n}.py", work=200, bins=n), *self.whole, "--user", f"user{n % 3}",
+        answers = [self.start_submit(self.query(f"bins-{n}.py", work=200, bins=n), *self.some, "--user", f"user{n % 3}",
                                      "--priority", 100 + n)
                    for n in bins]
         for n, answer in zip(bins, answers):
             answer.wait()
-            self.assert_as_oracle(answer, self.expected(n))
-            self.assert_successful(answer, events.ENTRIES, events.SUBTASKS)
+            self.assert_as_oracle(answer, self.expected(n, files=2))
+            self.assert_successful(answer, 2 * events.FILE_ENTRIES, 2 * events.BASKETS)
         self.assertEqual(len(bins), len({answer.metadata["hq_query"] for answer in answers}))
-        self.assertEqual(len(bins) * events.SUBTASKS, self.counters()["subtasks"])
+        self.assertEqual(len(bins) * 2 * events.BASKETS, self.counters()["subtasks"])
         self.assert_nothing_pending()
 
     def test_interrupt_cancels_on_the_cluster(self):
@@ -134,8 +138,8 @@ class Cluster(harness.ClusterTest):
         self.assertEqual(1, self.counters()["cancelled"])
         self.assertIsNone(self.database.results.find_one())
         # The cluster is free for the next, and what was computed is of use.
-        answer = self.submit(self.query("next.py", work=1, bins=30), *self.whole)
-        self.assert_as_oracle(answer, self.expected(30))
+        answer = self.submit(self.query("next.py", work=1, bins=30), *self.some)
+        self.assert_as_oracle(answer, self.expected(30, files=2))
 
     def test_interrupt_of_one_of_two_leaves_the_query(self):
         self.start_broker()
@@ -148,6 +152,34 @@ class Cluster(harness.ClusterTest):
         staying.wait()
         self.assert_as_oracle(staying, self.expected())
         self.assert_successful(staying, events.ENTRIES, events.SUBTASKS)
+
+    def test_client_killed_leaves_the_query(self):
+        """A client that merely vanishes: the query runs on, another client can watch it, and the result is kept."""
+        self.start_broker()
+        self.start_workers(2)
+        query = self.query(work=HEAVY // 2)
+        gone = self.start_submit(query, *self.whole)
+        self.wait_until_under_way(part=0.05)
+        gone.process.kill()
+        (entry,) = self.children("owned")
+        watching = self.start_attach(harness.id_of(entry)).wait()
+        self.assert_as_oracle(watching, self.expected())
+        self.assert_successful(watching, events.ENTRIES, events.SUBTASKS)
+        self.answered_without_computing(query, watching)
+        late = self.start_attach(harness.id_of(entry)).wait(code=1)
+        self.assertIn("no such query is under way", late.process.stderr)
+
+    def test_urgent_query_overtakes(self):
+        self.start_broker()
+        self.start_workers(2)
+        long = self.start_submit(self.query("long.py", work=HEAVY), *self.whole, "--priority", 900)
+        self.wait_until_under_way(part=0.05)
+        urgent = self.start_submit(self.query("urgent.py", work=1, bins=30), *self.some, "--priority", 0)
+        urgent.wait()
+        self.assertTrue(long.process.is_running(), "the urgent query waited for the long one")
+        self.assert_as_oracle(urgent, self.expected(30, files=2))
+        long.wait()
+        self.assert_as_oracle(long, self.expected())
 
     def test_progress_on_a_terminal(self):
         """A progress line on a terminal, while it is computed; nothing on stderr where there is none."""

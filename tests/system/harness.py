@@ -9,6 +9,7 @@
 
 import ctypes
 import json
+import logging
 import os
 import pathlib
 import re
@@ -39,6 +40,7 @@ SLOWER = 4 if os.environ.get("HQ_SANITIZE") else 1  # by how much bounds grow
 POLL_S = 0.01
 PR_SET_PDEATHSIG = 1
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior|Memory)Sanitizer|: runtime error: ")
+logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # servers go away on purpose here
 SANITIZED_EXIT = 66  # none of hq's own, so that a report cannot pass for a refusal
 
 
@@ -71,7 +73,7 @@ class Process:
     """One program of hq, from its start to its end."""
 
     def __init__(self, folder, name, arguments, stdin=None, terminal=None):
-        self.name = name
+        self.name, self.program = name, pathlib.Path(arguments[0]).name
         self.code = None
         self.may_fail = False  # set for one that a test has ended on purpose
         self.stdout_path, self.stderr_path = folder / f"{name}.stdout", folder / f"{name}.stderr"
@@ -164,7 +166,8 @@ class SystemTest(unittest.TestCase):
                     process.end()
                 except AssertionError as error:
                     wrong.append(str(error))
-                if process.code != 0 and not process.may_fail:
+                is_interrupted_client = process.program == "hq-submit" and process.code == 130
+                if process.code != 0 and not process.may_fail and not is_interrupted_client:
                     wrong.append(f"{process.name} ended with {process.code} when it was asked to end")
             else:
                 process.code = process.popen.wait()
@@ -183,12 +186,6 @@ class SystemTest(unittest.TestCase):
         process = Process(self.folder, f"{name}.{taken + 1}", [BIN / program, *arguments], **more)
         self.processes.append(process)
         return process
-
-    def submit_local(self, query, *arguments, name="submit", seconds=60):
-        return Answer(self, self.start_submit_local(query, *arguments, name=name)).wait(seconds)
-
-    def start_submit_local(self, query, *arguments, name="submit"):
-        return self.start("hq-submit", "--local", query, *arguments, name=name)
 
     def assert_as_oracle(self, answer, expected):
         self.assertEqual([], compare.differences(answer.hists, expected))
@@ -245,9 +242,10 @@ class ClusterTest(SystemTest):
         self.coordinator = f"zk:{self.zookeeper.address}/{self.space}"
         self.store = f"mongodb://{self.mongo.address}/{self.space}"
         self.answers = 0
-        self.socket = None
         # Cleanups run in reverse: processes end, then these close, then servers stop.
-        self.tree = kazoo.client.KazooClient(f"{self.zookeeper.address}/{self.space}", timeout=10)
+        again = {"max_tries": -1, "delay": 0.05, "backoff": 1, "max_delay": 0.1}
+        self.tree = kazoo.client.KazooClient(self.zookeeper.address, timeout=10, connection_retry=again,
+                                             command_retry=again)
         self.database = pymongo.MongoClient(self.mongo.address, serverSelectionTimeoutMS=10000)[self.space]
         self.addCleanup(self.close)
         self.addCleanup(self.end_all)
@@ -256,8 +254,6 @@ class ClusterTest(SystemTest):
         self.tree.stop()
         self.tree.close()
         self.database.client.close()
-        if self.socket:
-            self.socket.close(linger=0)
 
     # --- programs ---
 
@@ -269,9 +265,14 @@ class ClusterTest(SystemTest):
             self.tree.start(timeout=30)
         ids = wait_until(lambda: self.children("brokers"), "the broker in /brokers")
         self.front = self.node(f"brokers/{ids[0]}")["front"]
-        self.socket = zmq.Context.instance().socket(zmq.DEALER)
-        self.socket.connect(self.front)
+        self.socket = self.connect(self.front)
         return broker
+
+    def connect(self, endpoint):
+        socket = zmq.Context.instance().socket(zmq.DEALER)
+        socket.connect(endpoint)
+        self.addCleanup(socket.close, linger=0)
+        return socket
 
     def start_worker(self, slots=1):
         return self.start("hq-worker", "--coordinator", self.coordinator, "--session", "4s", "--slots", slots,
@@ -284,9 +285,15 @@ class ClusterTest(SystemTest):
 
     def start_submit(self, query, *arguments, **more):
         """hq-submit, under way."""
+        return self.start_client(query, *arguments, **more)
+
+    def start_attach(self, query_id):
+        return self.start_client("--attach", query_id)
+
+    def start_client(self, *arguments, **more):
         self.answers += 1
         path = self.folder / f"answer-{self.answers}.json"
-        process = self.start("hq-submit", "--coordinator", self.coordinator, "--json", path, query, *arguments, **more)
+        process = self.start("hq-submit", "--coordinator", self.coordinator, "--json", path, *arguments, **more)
         return Answer(self, process, path)
 
     def submit(self, query, *arguments, seconds=60):
@@ -312,16 +319,16 @@ class ClusterTest(SystemTest):
 
     def children(self, path):
         try:
-            return self.tree.get_children(f"/{path}")
+            return self.tree.retry(self.tree.get_children, f"/{self.space}/{path}")
         except kazoo.exceptions.NoNodeError:
             return []
 
     def node(self, path):
-        return bson.decode(self.tree.get(f"/{path}")[0])
+        return bson.decode(self.tree.retry(self.tree.get, f"/{self.space}/{path}")[0])
 
     def done(self):
         """The entries of /done by the query's id."""
-        return {name.split("-")[2]: self.node(f"done/{name}") for name in self.children("done")}
+        return {id_of(name): self.node(f"done/{name}") for name in self.children("done")}
 
     def assert_nothing_pending(self):
         self.assertEqual([], self.children("unowned"))
@@ -340,6 +347,11 @@ class ClusterTest(SystemTest):
         journal = self.database.queries.find_one({"_id": query})
         self.assertIsNotNone(journal, "the query is not in the journal")
         self.assertEqual(("SUCCESSFUL", entries), (journal["state"], journal["entries"]))
+
+
+def id_of(entry):
+    """The query's, of entry-<priority>-<id>-<seq>."""
+    return entry.split("-")[2]
 
 
 def oracle_of(query, specs):

@@ -78,6 +78,22 @@ class Outages(harness.ClusterTest):
         self.mongo.restart()
         self.finish(answer)
 
+    def test_broker_stops_in_the_middle(self):
+        """Its clients are told, and a new broker goes on from what was computed."""
+        broker = self.start_broker()
+        self.start_workers(2)
+        answer = self.start_query()
+        self.under_way()
+        self.assertEqual(0, broker.end())
+        answer.wait(code=1)
+        self.assertIn("the broker is stopping", answer.process.stderr)
+        self.start_broker()
+        wait_until(lambda: self.status()["workers"] == 2, "the workers at the new broker")
+        answer = self.start_query().wait()
+        self.assert_as_oracle(answer, self.expected())
+        self.assertGreater(answer.metadata["hq_stored_share"], 0.05)
+        self.assertEqual("SUCCESSFUL", self.done()[answer.metadata["hq_query"]]["state"])
+
     def test_coordinator_hangs_in_the_middle(self):
         """Shorter than a session: computing goes on, and the query is done when ZooKeeper is back."""
         self.start_broker()

@@ -1,7 +1,6 @@
 """What a person can get wrong: each is told in clear words, with the right exit code, and leaves nothing running."""
 
-import pathlib
-
+import bson
 import numpy as np
 import uproot
 
@@ -128,6 +127,42 @@ class OnCluster(Mixin, harness.ClusterTest):
         faults = {entry["code"] for entry in self.done().values() if entry["state"] == "FAILED"}
         self.assertEqual({"query", "timeout"}, faults)
         self.assertEqual(0, self.counters()["malformed"])
+
+    def test_nonsense_on_the_wire(self):
+        """docs/protocol.md, 2.1: what is malformed changes nothing and is answered, on both sides of the broker."""
+        self.start_broker()
+        self.start_workers(1)
+        write_files(self.folder)
+        empty = bson.encode({})
+        nonsense = [
+            ([b"x"], "protocol"),
+            ([b"\x00" * 4, empty], "protocol"),
+            ([b"hq\x01\x01"], "protocol"),  # SUBMIT without its document
+            ([b"hq\x01\x01", empty], "protocol"),  # or with nothing in it
+            ([b"hq\x01\x01", b"\xff\xff\xff\x7f" + bytes(64)], "protocol"),  # or with one that claims 2 GiB
+            ([b"hq\x01\xff", empty], "protocol"),
+            ([b"hq\x63\x04", bson.encode({"request": 1})], "mismatch"),
+            ([b"hq\x01\x04", bson.encode({"request": 1})] + [b""] * 20, "protocol"),
+        ]
+        for frames, code in nonsense:
+            with self.subTest(frames=frames):
+                self.socket.send_multipart(frames)
+                self.assertEqual(code, self.rejection(self.socket))
+        self.assertEqual(len(nonsense), self.counters()["malformed"])
+        back = self.connect(self.node(f"brokers/{self.children('brokers')[0]}")["back"])
+        for frames, code in nonsense[:-2] + [([b"hq\x01\x20", empty], "protocol"), ([b"hq\x01\x22", empty], "notfound")]:
+            with self.subTest(back=frames):
+                back.send_multipart(frames)
+                self.assertIn(self.rejection(back), {code, "notfound"})
+        self.assertEqual(1, self.status()["workers"])
+        self.submit("right.py", ZMUMU)
+
+    def rejection(self, socket):
+        """The code of the REJECTED that must come."""
+        self.assertTrue(socket.poll(10000 * harness.SLOWER), "no answer")
+        head, body = socket.recv_multipart()[:2]
+        self.assertEqual(b"hq\x01\x14", head)
+        return bson.decode(body)["code"]
 
 
 if __name__ == "__main__":
