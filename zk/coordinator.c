@@ -63,16 +63,21 @@ void op_sort_members(hq_op *op)
     qsort(op->members, op->member_count, sizeof *op->members, by_id);
 }
 
-static void op_free(hq_coordinator *coordinator, hq_op *op)
+static void op_release(hq_op *op)
 {
-    *(op->previous ? &op->previous->next : &coordinator->first) = op->next;
-    *(op->next ? &op->next->previous : &coordinator->last) = op->previous;
     op_free_members(op);
     free(op->name);
     free(op->path);
     free(op->owner);
     free(op->bytes);
     free(op);
+}
+
+static void op_free(hq_coordinator *coordinator, hq_op *op)
+{
+    *(op->previous ? &op->previous->next : &coordinator->first) = op->next;
+    *(op->next ? &op->next->previous : &coordinator->last) = op->previous;
+    op_release(op);
 }
 
 char *op_path(const hq_coordinator *coordinator, const char *group, const char *name)
@@ -452,8 +457,10 @@ void coordinator_close(hq_coordinator **coordinator_p)
     *coordinator_p = NULL;
     if (coordinator->tree)
         coordinator->tree->class->close(coordinator->tree); /* from here on nothing is posted */
-    while (coordinator->first)
-        op_free(coordinator, coordinator->first);
+    for (hq_op *op = coordinator->first, *next; op; op = next) {
+        next = op->next;
+        op_release(op);
+    }
     queue_fini(&coordinator->queue);
     if (coordinator->timer >= 0)
         close(coordinator->timer);

@@ -58,21 +58,23 @@ void queue_post(hq_tree_queue *queue, hq_tree_item *item)
     item->next = NULL;
     *queue->end = item;
     queue->end = &item->next;
-    /* Inside the lock, so that a reader that has emptied the list has also taken its signal. */
-    if (queue->first == item && write(queue->fd, &one, sizeof one) < 0)
-        abort(); /* a counter of 1 cannot be full */
+    bool was_empty = queue->first == item;
     pthread_mutex_unlock(&queue->lock);
+    if (was_empty && write(queue->fd, &one, sizeof one) < 0)
+        abort(); /* the counter of an eventfd that is read does not fill up */
 }
 
 hq_tree_item *queue_take(hq_tree_queue *queue)
 {
     uint64_t count;
+    /* Before the list: a signal that comes between the two is for nothing next time, but none is taken for what stays.
+     */
+    if (read(queue->fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        abort(); /* an eventfd knows no other error */
     pthread_mutex_lock(&queue->lock);
     hq_tree_item *first = queue->first;
     queue->first = NULL;
     queue->end = &queue->first;
-    if (first && read(queue->fd, &count, sizeof count) < 0)
-        abort(); /* posting the first has written it */
     pthread_mutex_unlock(&queue->lock);
     return first;
 }

@@ -48,7 +48,15 @@ static zk_request *request_new(zk_tree *tree, void *tag)
     return new;
 }
 
-/* Posts the reply and is rid of the request. */
+/* Posts the reply and frees the request, which is in no list any more. */
+static void request_reply(zk_request *request, hq_tree_item *reply)
+{
+    queue_post(request->tree->base.queue, reply);
+    free(request->results);
+    free(request->created);
+    free(request);
+}
+
 static void request_end(zk_request *request, hq_tree_item *reply)
 {
     pthread_mutex_lock(&request->tree->lock);
@@ -56,10 +64,7 @@ static void request_end(zk_request *request, hq_tree_item *reply)
     if (request->next)
         request->next->back = request->back;
     pthread_mutex_unlock(&request->tree->lock);
-    queue_post(request->tree->base.queue, reply);
-    free(request->results);
-    free(request->created);
-    free(request);
+    request_reply(request, reply);
 }
 
 static hq_tree_status status_of(int code)
@@ -184,8 +189,12 @@ static void zk_end_session(zk_tree *tree)
     if (tree->handle)
         zookeeper_close(tree->handle); /* joins the client's threads: from here on nothing is posted by them */
     tree->handle = NULL;
-    while (tree->requests)
-        request_end(tree->requests, reply_new(tree->requests, ZCLOSING));
+    zk_request *left = tree->requests;
+    tree->requests = NULL;
+    for (zk_request *next; left; left = next) {
+        next = left->next;
+        request_reply(left, reply_new(left, ZCLOSING));
+    }
 }
 
 static hq_error zk_connect(hq_tree *base, hq_reason *reason)
