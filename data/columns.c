@@ -7,6 +7,7 @@
 #include "data/collections.h"
 
 enum {
+    MAX_RECORD = 1 << 28, /* bytes of one entry */
     MAX_LENGTH = 1 << 20, /* values of one item */
     VECTOR_HEADER = 10,   /* byte count, version, number of values */
     FIXED_ARRAY = 20,     /* added to a member's type number: an array of fixed size */
@@ -253,7 +254,7 @@ static char *unique_name(const hq_columns *columns, char *wanted, bool *was_take
 {
     char *name = hq_strdup(wanted);
     *was_taken_r = false;
-    for (unsigned number = 2;; number++) {
+    for (size_t number = columns->info_count + 1;; number++) {
         bool is_taken = false;
         for (size_t i = 0; i < columns->info_count && !is_taken; i++)
             is_taken = strcmp(columns->infos[i].name, name) == 0;
@@ -261,7 +262,7 @@ static char *unique_name(const hq_columns *columns, char *wanted, bool *was_take
             break;
         *was_taken_r = true;
         free(name);
-        name = hq_format("%s#%u", wanted, number);
+        name = hq_format("%s#%zu", wanted, number);
     }
     free(wanted);
     return name;
@@ -310,11 +311,14 @@ static void add_leaves(hq_columns *columns, const hq_model *model, const hq_bran
     for (size_t i = 0; i < branch->leaf_count; i++) {
         const hq_leaf *leaf = branch->leaves[i];
         finding found = find(branch, leaf);
+        uint32_t size = (uint32_t)hq_type_size(found.plan.type) * found.plan.length;
         found.plan.record_at = at;
+        if (!found.reason && size > MAX_RECORD - at)
+            found.reason = hq_strdup("an entry of more than 256 MiB");
         if (!found.reason && is_hidden)
             found.reason = hq_strdup("it lies behind a leaf that hq cannot read");
         is_hidden |= found.reason != NULL;
-        at += (uint32_t)hq_type_size(found.plan.type) * found.plan.length;
+        at += is_hidden ? 0 : size;
         add_leaf(columns, model, &found, leaf_path(branch, leaf, path));
     }
     if (is_hidden && columns->plan_count > first) {

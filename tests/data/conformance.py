@@ -3,12 +3,13 @@
     conformance.py DUMP SAMPLE_FOLDER ...
 
 The files of FULL are compared whole, every one of their columns, and in ranges that cross the baskets' borders; of the
-others as much as fits into SECONDS. It fails if a value differs, if a branch that uproot reads as numbers is no column
+others, the small ones first, as many as fit into HQ_CONFORMANCE_SECONDS (25), some columns of each. It fails if a value differs, if a branch that uproot reads as numbers is no column
 of hq's and is not expected to be none, if hq refuses a tree that uproot opens and is not expected to, or if hardly
 anything was compared.
 """
 
 import fnmatch
+import os
 import pathlib
 import subprocess
 import sys
@@ -20,9 +21,9 @@ import numpy
 import uproot
 
 FULL = ["uproot-Zmumu*.root", "uproot-HZZ*.root"]
-SECONDS = 25
+SECONDS = float(os.environ.get("HQ_CONFORMANCE_SECONDS", "25"))
 MOST_ENTRIES = 2000
-MOST_COLUMNS = 400
+MOST_COLUMNS = 40  # of one tree
 
 COUNTER = 6  # the type number of a member that counts an array's elements: int in C++, uint32 to uproot
 
@@ -236,8 +237,9 @@ class Comparison:
                     for f, b, text in EXPECTED_UNREADABLE
                 ):
                     self.fail(where, missing, "is numbers to uproot, but hq says:", reason)
-        compared = 0
-        for column in columns:
+        some = entries if is_full else min(entries, MOST_ENTRIES)
+        step = 1 if is_full else max(1, len(columns) // MOST_COLUMNS)
+        for number, column in enumerate(columns):
             if column not in names:
                 self.fail(where, column, "is no branch to uproot")
                 continue
@@ -245,11 +247,8 @@ class Comparison:
             if not is_comparable(branch, leaf):
                 self.only_hq += 1
                 continue
-            compared += 1
-            if not is_full and (compared > MOST_COLUMNS or time.monotonic() > self.deadline):
-                break
-            some = entries if is_full else min(entries, MOST_ENTRIES)
-            self.compare_column(where, column, columns[column], branch, leaf, some, is_full)
+            if number % step == 0 and (is_full or time.monotonic() < self.deadline):
+                self.compare_column(where, column, columns[column], branch, leaf, some, is_full)
 
     def compare_file(self, path, is_full):
         try:
@@ -290,7 +289,7 @@ def main():
     for failure in comparison.failures[:40]:
         print("FAILED", failure)
     if len(full) < 10 or comparison.full_columns < 400:
-        print(f"FAILED: only {comparison.full_columns} columns of {len(full)} files were compared whole")
+        print("FAILED: hardly anything was compared")
         return 1
     return 1 if comparison.failures else 0
 

@@ -177,7 +177,7 @@ static void test_files_cut_behind_their_back(void **state)
 static void put(hq_buffer *buffer, uint64_t value, int bytes)
 {
     for (int i = bytes - 1; i >= 0; i--)
-        buffer_u8(buffer, (uint8_t)(value >> (8 * i)));
+        buffer_u8(buffer, i < 8 ? (uint8_t)(value >> (8 * i)) : 0);
 }
 
 static void put_text(hq_buffer *buffer, const char *text)
