@@ -65,11 +65,6 @@ void number_short(double value, char text_r[NUMBER_TEXT])
     *to = 0;
 }
 
-double axis_edge(const hq_axis *axis, uint32_t index)
-{
-    return index == axis->bins ? axis->high : axis->low + (axis->high - axis->low) * index / axis->bins;
-}
-
 void bin_range(const hq_hist *hist, size_t index, char *text_r, size_t size)
 {
     size_t left = hist_size(hist), used = 0;

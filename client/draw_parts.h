@@ -31,8 +31,6 @@ void number_near(double value, double resolution, char text_r[NUMBER_TEXT]);
 /* Five significant digits; whole numbers up to 2^53 in full and grouped by commas: 2,304. */
 void number_short(double value, char text_r[NUMBER_TEXT]);
 
-/* The lower edge of a bin; index 0 is the first bin of the range, bins its end. */
-double axis_edge(const hq_axis *axis, uint32_t index);
 /* "[90, 92)", "[0, 1) x [2, 3)": the bin of that flat index, none of its axes in a flow bin. */
 void bin_range(const hq_hist *hist, size_t index, char *text_r, size_t size);
 
