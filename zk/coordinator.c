@@ -16,6 +16,8 @@
 
 enum {
     RECONNECT_MS = 1000, /* until a session that could not even be begun is tried again */
+    REMIND_MS = 30000,   /* until an operator is told again that nobody answers */
+    FIRST_REMIND_MS = 5000,
     HOLD_MS = 20,        /* until operations are made again that were lost without an interruption */
     BYTES_MAX = 1000000, /* of one node: ZooKeeper drops the connection of who sends more than 1 MiB at once */
     ROUNDS_MAX = 16      /* of one dispatch: operations that go on at once must not keep the caller's loop forever */
@@ -229,10 +231,13 @@ static void become_ready(hq_coordinator *coordinator)
 
 static void on_prepared(hq_coordinator *coordinator, hq_op *op, hq_tree_item *reply)
 {
-    if (reply->status != HQ_TREE_OK && reply->status != HQ_TREE_NODE_EXISTS)
+    /* Who may not make the root may still find it there, which ZooKeeper does not tell; the groups will. */
+    bool is_group = op->member_at++ >= coordinator->root_parts;
+    if (is_group && reply->status != HQ_TREE_OK && reply->status != HQ_TREE_NODE_EXISTS) {
         op->is_uncertain = true;
-    if (reply->status == HQ_TREE_REFUSED)
-        hq_log(HQ_LOG_ERROR, "zk", "%s: cannot make the nodes hq needs: %s", coordinator->endpoint, reply->detail);
+        hq_log(HQ_LOG_ERROR, "zk", "%s: the nodes that hq needs cannot be made, trying again: %s",
+               coordinator->endpoint, reply->detail ? reply->detail : "the path before them is missing");
+    }
     if (op->outstanding > 0)
         return;
     bool is_prepared = !op->is_uncertain;
@@ -246,30 +251,30 @@ static void on_prepared(hq_coordinator *coordinator, hq_op *op, hq_tree_item *re
     }
 }
 
-/* The chroot, part by part, and the five groups. The requests travel one behind the other; most find their node there.
- */
+static void prepare_node(hq_coordinator *coordinator, char *path)
+{
+    hq_tree_change change = {.kind = HQ_TREE_CREATE, .path = path};
+    op_write(coordinator, coordinator->preparing, &change, 1, on_prepared);
+    free(path);
+}
+
+/* The root, part by part, and the five groups. The requests travel one behind the other; most find their node there. */
 static void prepare(hq_coordinator *coordinator)
 {
     if (coordinator->prepared_session == coordinator->session) {
         become_ready(coordinator);
         return;
     }
-    hq_op *op = coordinator->preparing = op_new(coordinator, NULL, NULL, NULL, 0, NULL);
-    hq_tree_change change = {.kind = HQ_TREE_CREATE};
+    coordinator->preparing = op_new(coordinator, NULL, NULL, NULL, 0, NULL);
+    coordinator->root_parts = 0;
     for (size_t i = 1; i <= strlen(coordinator->root); i++) {
         if (coordinator->root[i] != '/' && coordinator->root[i] != 0)
             continue;
-        char *path = hq_strndup(coordinator->root, i);
-        change.path = path;
-        op_write(coordinator, op, &change, 1, on_prepared);
-        free(path);
+        prepare_node(coordinator, hq_strndup(coordinator->root, i));
+        coordinator->root_parts++;
     }
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        char *path = op_path(coordinator, groups[i], NULL);
-        change.path = path;
-        op_write(coordinator, op, &change, 1, on_prepared);
-        free(path);
-    }
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        prepare_node(coordinator, op_path(coordinator, groups[i], NULL));
 }
 
 static void connect_tree(hq_coordinator *coordinator)
@@ -307,6 +312,10 @@ static void on_timer(hq_coordinator *coordinator)
         connect_tree(coordinator);
     else if (coordinator->is_connected && !coordinator->is_ready && !coordinator->preparing)
         prepare(coordinator);
+    else if (!coordinator->is_connected && coordinator->session == 0) {
+        hq_log(HQ_LOG_WARN, "zk", "no answer from %s yet, still trying", coordinator->endpoint);
+        set_timer(coordinator, REMIND_MS);
+    }
 }
 
 /* --- what the tree posts --- */
@@ -446,6 +455,7 @@ hq_coordinator *coordinator_new(const char *endpoint, const char *root, hq_coord
 hq_error coordinator_start(hq_coordinator *coordinator, hq_tree *tree, hq_reason *reason)
 {
     coordinator->tree = tree;
+    set_timer(coordinator, FIRST_REMIND_MS);
     return tree->class->connect(tree, reason);
 }
 

@@ -30,7 +30,8 @@ typedef void hq_coordinator_on_event(void *context, hq_coordinator_event event);
 
 /* endpoint is "zk:host:port,host:port/chroot" (chroot /hq if none; made when it is missing), or "local:NAME": every
  * coordinator of that name in this process shares one tree, and a closed one's ephemeral nodes go. on_event may be
- * NULL. Returns before it is connected. HQ_EINVAL for an endpoint that cannot be understood. */
+ * NULL. Returns before it is connected. HQ_EINVAL for an endpoint that cannot be understood,
+ * HQ_EUNAVAILABLE if none of its hosts' names is known. */
 hq_error coordinator_open(const char *endpoint, int session_ms, hq_coordinator_on_event *on_event, void *context,
                           hq_coordinator **coordinator_r, hq_reason *reason);
 /* Ends the session (ephemeral nodes go at once). Callbacks that did not come yet never come. Not from a callback. */

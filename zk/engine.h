@@ -59,7 +59,8 @@ struct hq_coordinator {
     bool must_connect; /* not even a session could be begun: the timer tries again */
     int64_t session, former_session, prepared_session;
     hq_op *first, *last;
-    hq_op *preparing; /* while the root and the groups are being made */
+    hq_op *preparing;  /* while the root and the groups are being made */
+    size_t root_parts; /* how many of its requests are for the root */
 };
 
 /* The two halves of coordinator_open: a coordinator without a tree (NULL if there are no descriptors), and its

@@ -170,7 +170,7 @@ static void a_server_that_hangs_is_waited_for(void **state)
 static void on_other_session(zhandle_t *handle, int type, int state, const char *path, void *context)
 {
     (void)handle, (void)type, (void)path;
-    if (state == ZOO_CONNECTED_STATE)
+    if (state == ZOO_CONNECTED_STATE || state == ZOO_EXPIRED_SESSION_STATE)
         __atomic_store_n((int *)context, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -179,18 +179,45 @@ static void drop_line(const char *message)
     (void)message;
 }
 
-/* Takes the session over and closes it: to its first holder it has expired. */
-static void take_session(hq_coordinator *coordinator)
+/* A handle of the test's own, connected, or told that its session is gone. */
+static zhandle_t *open_handle(const clientid_t *id, int *is_settled)
 {
-    int is_connected = 0;
-    clientid_t id = *(const clientid_t *)zookeeper_tree_session(coordinator->tree);
-    zhandle_t *handle = zookeeper_init2(testserver_address(server), on_other_session, 4000, &id, &is_connected,
+    *is_settled = 0;
+    zhandle_t *handle = zookeeper_init2(testserver_address(server), on_other_session, 4000, id, is_settled,
                                         ZOO_NO_LOG_CLIENTENV, drop_line);
     assert_non_null(handle);
     int64_t end_ms = hq_now_ms() + 20000;
-    while (!__atomic_load_n(&is_connected, __ATOMIC_SEQ_CST) && hq_now_ms() < end_ms)
+    while (!__atomic_load_n(is_settled, __ATOMIC_SEQ_CST) && hq_now_ms() < end_ms)
         poll(NULL, 0, 5);
-    assert_true(__atomic_load_n(&is_connected, __ATOMIC_SEQ_CST));
+    assert_true(__atomic_load_n(is_settled, __ATOMIC_SEQ_CST));
+    return handle;
+}
+
+static void a_root_that_only_others_may_make_is_used(void **state)
+{
+    suite_told told = {0};
+    struct ACL read_only = {ZOO_PERM_READ, ZOO_ANYONE_ID_UNSAFE};
+    struct ACL_vector acl = {1, &read_only};
+    int is_settled;
+    (void)state;
+    zhandle_t *handle = open_handle(NULL, &is_settled);
+    assert_int_equal(zoo_create(handle, "/site", NULL, 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0), ZOK);
+    assert_int_equal(zoo_create(handle, "/site/hq", NULL, 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0), ZOK);
+    assert_int_equal(zoo_set_acl(handle, "/site", -1, &acl), ZOK);
+    zookeeper_close(handle);
+    char endpoint[128];
+    snprintf(endpoint, sizeof endpoint, "zk:%s/site/hq", testserver_address(server));
+    hq_coordinator *one = suite_open(endpoint, NULL, NULL);
+    do_submit(one, "q", &told);
+    coordinator_close(&one);
+}
+
+/* Takes the session over and closes it: to its first holder it has expired. */
+static void take_session(hq_coordinator *coordinator)
+{
+    int is_settled;
+    clientid_t id = *(const clientid_t *)zookeeper_tree_session(coordinator->tree);
+    zhandle_t *handle = open_handle(&id, &is_settled);
     zookeeper_close(handle);
 }
 
@@ -267,6 +294,7 @@ int main(void)
     static const struct CMUnitTest more[] = {
         cmocka_unit_test_setup(a_chroot_is_made_and_hides_the_others, suite_setup),
         cmocka_unit_test(wrong_endpoints_are_refused),
+        cmocka_unit_test(a_root_that_only_others_may_make_is_used),
         cmocka_unit_test_setup(what_is_asked_before_the_server_is_there_is_done_when_it_is, suite_setup),
         cmocka_unit_test_setup(pending_operations_happen_once_when_the_server_is_killed, suite_setup),
         cmocka_unit_test_setup(a_server_that_hangs_is_waited_for, suite_setup),
