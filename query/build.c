@@ -259,9 +259,10 @@ const hq_expr *build_call(hq_checker *checker, const char *function, const hq_ex
 {
     int index = math_find(function);
     const math_function *entry = &MATH_FUNCTIONS[index];
-    if (is_const(a) && (!b || is_const(b)))
-        return build_float(checker, entry->unary ? entry->unary(a->value.number)
-                                                 : entry->binary(a->value.number, b->value.number));
+    if (entry->unary && is_const(a))
+        return build_float(checker, entry->unary(a->value.number));
+    if (entry->binary && is_const(a) && is_const(b))
+        return build_float(checker, entry->binary(a->value.number, b->value.number));
     hq_expr *expr = new_expr(checker, EXPR_CALL, SCALAR_FLOAT);
     expr->index = (uint32_t)index;
     expr->a = a;

@@ -59,7 +59,7 @@ static hq_node *parse_string(hq_parser *parser)
         size_t length = strlen(piece);
         if (length > LONGEST - used)
             source_limit(parser->source, node->at, "strings side by side of more than %d bytes", LONGEST);
-        memcpy(joined + used, piece, length);
+        memcpy(joined + used, piece, length + 1);
         used += length;
         piece = parser->token.kind == TOKEN_STRING ? parser->token.text : NULL;
         if (piece)

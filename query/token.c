@@ -274,10 +274,26 @@ static void check_number_end(hq_lexer *lexer, const hq_token *token)
         source_fail(lexer->source, lexer->at, NULL, "'%c' does not belong into a number", c);
 }
 
+enum { MAX_DIGITS = 800 }; /* more than any double needs to be told from its neighbours */
+
+/* 0x…, 0o… or 0b… */
+static void read_integer_in_base(hq_lexer *lexer, hq_token *token, int base)
+{
+    char digits[MAX_DIGITS];
+    lexer->at += 2;
+    lexer->at += peek(lexer, 0) == '_';
+    size_t count = read_digits(lexer, base, digits, MAX_DIGITS);
+    if (!count)
+        source_fail(lexer->source, token->at, NULL, "a number without digits");
+    check_number_end(lexer, token);
+    if (count > MAX_DIGITS)
+        source_limit(lexer->source, token->at, "a number of more than %d digits", MAX_DIGITS);
+    finish_integer(lexer, token, digits, count, base);
+}
+
 static void read_number(hq_lexer *lexer, hq_token *token)
 {
-    enum { ROOM = 800 }; /* more digits than any double needs to be told from its neighbours */
-    char digits[ROOM + 32];
+    char digits[MAX_DIGITS + 32];
     int base = 10;
     char mark = peek(lexer, 0) == '0' ? peek(lexer, 1) : 0;
     if (mark == 'x' || mark == 'X')
@@ -287,28 +303,20 @@ static void read_number(hq_lexer *lexer, hq_token *token)
     else if (mark == 'b' || mark == 'B')
         base = 2;
     if (base != 10) {
-        lexer->at += 2;
-        lexer->at += peek(lexer, 0) == '_';
-        size_t count = read_digits(lexer, base, digits, ROOM);
-        if (!count)
-            source_fail(lexer->source, token->at, NULL, "a number without digits");
-        check_number_end(lexer, token);
-        if (count > ROOM)
-            source_limit(lexer->source, token->at, "a number of more than %d digits", ROOM);
-        finish_integer(lexer, token, digits, count, base);
+        read_integer_in_base(lexer, token, base);
         return;
     }
-    size_t whole = read_digits(lexer, 10, digits, ROOM);
+    size_t whole = read_digits(lexer, 10, digits, MAX_DIGITS);
     size_t used = whole;
     bool is_float = false;
-    if (used <= ROOM && peek(lexer, 0) == '.') {
+    if (used <= MAX_DIGITS && peek(lexer, 0) == '.') {
         is_float = true;
         digits[used++] = '.';
         lexer->at++;
-        used += read_digits(lexer, 10, digits + used, ROOM + 1 - used);
+        used += read_digits(lexer, 10, digits + used, MAX_DIGITS + 1 - used);
     }
-    if (whole > ROOM || used > ROOM + 1)
-        source_limit(lexer->source, token->at, "a number of more than %d digits", ROOM);
+    if (whole > MAX_DIGITS || used > MAX_DIGITS + 1)
+        source_limit(lexer->source, token->at, "a number of more than %d digits", MAX_DIGITS);
     char exponent = peek(lexer, 0);
     size_t sign = peek(lexer, 1) == '+' || peek(lexer, 1) == '-';
     if ((exponent == 'e' || exponent == 'E') && is_digit(peek(lexer, 1 + sign))) {
@@ -413,9 +421,8 @@ static void read_string(hq_lexer *lexer, hq_token *token, bool is_raw)
         char c = peek(lexer, room);
         if (c == '\\')
             room++;
-        else if (c == quote && (!is_triple || (peek(lexer, room + 1) == quote && peek(lexer, room + 2) == quote)))
-            break;
-        else if (!is_triple && is_line_end(c))
+        else if ((c == quote && (!is_triple || (peek(lexer, room + 1) == quote && peek(lexer, room + 2) == quote))) ||
+                 (!is_triple && is_line_end(c)))
             break;
         room++;
     }
@@ -468,6 +475,16 @@ static size_t string_prefix(hq_lexer *lexer, bool *is_raw_r)
 
 /* --- operators --- */
 
+static _Noreturn void refuse_character(hq_lexer *lexer, char c)
+{
+    if ((unsigned char)c >= 0x80)
+        source_fail(lexer->source, lexer->at, "names are made of a-z, A-Z, 0-9 and _",
+                    "this character can stand in strings and comments only");
+    if (c < ' ' || c == 0x7F)
+        source_fail(lexer->source, lexer->at, NULL, "a control character (%d) means nothing in Python", c);
+    source_fail(lexer->source, lexer->at, NULL, "'%c' means nothing in Python", c);
+}
+
 static void read_operator(hq_lexer *lexer, hq_token *token)
 {
     static const struct {
@@ -490,12 +507,8 @@ static void read_operator(hq_lexer *lexer, hq_token *token)
     }
     if (!token->op) {
         if (!c || !strchr("+-*/%@&|^~<>()[]{},:;.=", c))
-            source_fail(lexer->source, lexer->at,
-                        (unsigned char)c >= 0x80 ? "names are made of a-z, A-Z, 0-9 and _" : NULL,
-                        (unsigned char)c >= 0x80 ? "this character can stand in strings and comments only"
-                                                 : "'%c' means nothing in Python",
-                        c);
-        token->op = c;
+            refuse_character(lexer, c);
+        token->op = (unsigned char)c;
         lexer->at++;
     }
     bool takes_equal = token->op == OP_POWER || token->op == OP_FLOOR_DIVIDE || token->op == OP_SHIFT_LEFT ||
