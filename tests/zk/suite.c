@@ -203,7 +203,7 @@ static void a_query_goes_from_unowned_to_owned_to_done(void **state)
     hq_coordinator *one = suite_open(((suite_state *)*state)->endpoint, NULL, NULL);
     do_submit(one, "q1", &told);
     assert_memory_equal(told.entry, "entry-500-q1-", 13);
-    strcpy(entry, told.entry);
+    memcpy(entry, told.entry, sizeof entry);
     do_get(one, "unowned", entry, &told);
     assert_string_equal(told.bytes, "query");
     do_own(one, entry, "me", &told);
@@ -265,7 +265,7 @@ static void of_two_contenders_exactly_one_owns(void **state)
         char query[16];
         snprintf(query, sizeof query, "q%d", i);
         do_submit(one, query, &submitted);
-        strcpy(entries[i], submitted.entry);
+        memcpy(entries[i], submitted.entry, sizeof entries[i]);
     }
     for (int i = 0; i < QUERIES; i++) {
         coordinator_own(one, entries[i], "1", 1, "one", tell_done, &one_told[i]);
@@ -290,7 +290,7 @@ static void finish_works_when_the_owners_session_has_gone(void **state)
     const char *endpoint = ((suite_state *)*state)->endpoint;
     hq_coordinator *one = suite_open(endpoint, NULL, NULL), *other = suite_open(endpoint, NULL, NULL);
     do_submit(one, "q", &told);
-    strcpy(entry, told.entry);
+    memcpy(entry, told.entry, sizeof entry);
     do_own(other, entry, "other", &told);
     assert_told(&told, HQ_OK);
     coordinator_remove(one, "owned", entry, tell_done, &told);
@@ -313,7 +313,7 @@ static void updates_happen_in_their_order(void **state)
     char entry[300];
     hq_coordinator *one = suite_open(((suite_state *)*state)->endpoint, NULL, NULL);
     do_submit(one, "q", &told);
-    strcpy(entry, told.entry);
+    memcpy(entry, told.entry, sizeof entry);
     do_own(one, entry, "me", &told);
     for (int i = 0; i < UPDATES; i++) {
         char text[16];

@@ -43,7 +43,10 @@ static void pass_on(lossy_tree *tree)
 
 static bool loses(lossy_tree *tree)
 {
-    return tree->left >= 0 && tree->left-- == 0;
+    if (tree->left < 0)
+        return false;
+    tree->left--;
+    return tree->left < 0;
 }
 
 /* Only what was to be answered is lost: events of the inner tree are passed on. */
@@ -173,7 +176,7 @@ static void prepare(lossy_trial *trial, lossy_operation operation)
     if (operation == SUBMIT || operation == JOIN)
         return;
     do_submit(trial->lossy, "q", &told);
-    strcpy(trial->entry, told.entry);
+    memcpy(trial->entry, told.entry, sizeof trial->entry);
     if (operation == OWN || operation == ENTRIES)
         return;
     do_own(operation == FINISH_OWNERLESS ? trial->witness : trial->lossy, trial->entry, "me", &told);

@@ -136,7 +136,7 @@ static void pending_operations_happen_once_when_the_server_is_killed(void **stat
     start_all_and_kill(one, start_submit, tolds);
     assert_counts(one, QUERIES, 0, 0);
     for (int i = 0; i < QUERIES; i++)
-        strcpy(entries[i], tolds[i].entry);
+        memcpy(entries[i], tolds[i].entry, sizeof entries[i]);
     start_all_and_kill(one, start_own, tolds);
     assert_counts(one, 0, QUERIES, 0);
     start_all_and_kill(one, start_finish, tolds);
@@ -248,7 +248,7 @@ static void after_an_expired_session_all_is_as_before_but_ownership(void **state
     await(one, &watched);
     assert_int_equal(watched.count, 0);
     do_submit(one, "q", &told);
-    strcpy(entry, told.entry);
+    memcpy(entry, told.entry, sizeof entry);
     do_own(one, entry, "me", &told);
     assert_told(&told, HQ_OK);
     for (int round = 0; round < 2; round++) {
