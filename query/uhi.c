@@ -80,50 +80,78 @@ static void put_real(hq_buffer *text, double value)
 
 /* --- the bins --- */
 
-typedef enum { COUNTS, VALUES, VARIANCES } column;
+/* The schema's name of each storage, and of the arrays it consists of; the last two are the value and its variance. */
+static const struct {
+    const char *type, *arrays[4];
+} STORAGES[HQ_STORAGE_COUNT] = {
+    [HQ_COUNT] = {"int", {"values"}},
+    [HQ_WEIGHTED] = {"weighted", {"values", "variances"}},
+    [HQ_MEAN] = {"mean", {"counts", "values", "variances"}},
+    [HQ_WEIGHTED_MEAN] = {"weighted_mean", {"sum_of_weights", "sum_of_weights_squared", "values", "variances"}},
+};
 
-static bool bin_is_nan(const double *sums)
+/* The schema wants the spread of the samples; what is kept is the sum of their squared deltas. */
+static double sample_variance(hq_storage storage, const double *numbers)
 {
-    return isnan(sums[0]) || isnan(sums[1]);
+    double deltas = numbers[storage_words(storage) - 1];
+    if (deltas == 0)
+        return 0; /* of a single fill, and of none, it would be 0 / 0 */
+    return deltas / (numbers[0] - (storage == HQ_MEAN ? 1 : numbers[1] / numbers[0]));
+}
+
+/* A bin of sums, as it is written. True if something in it was NaN. */
+static bool bin_numbers(const hq_hist *hist, size_t index, double numbers_r[4])
+{
+    hq_storage storage = hist_storage(hist);
+    size_t words = storage_words(storage);
+    memcpy(numbers_r, (const double *)hist_bins_const(hist) + index * words, words * sizeof *numbers_r);
+    if (storage_has_mean(storage))
+        numbers_r[words - 1] = sample_variance(storage, numbers_r);
+    bool has_nan = false;
+    for (size_t i = 0; i < words; ++i) {
+        has_nan |= isnan(numbers_r[i]);
+        numbers_r[i] = isnan(numbers_r[i]) ? 0 : numbers_r[i];
+    }
+    if (has_nan) {
+        numbers_r[words - 2] = 0;
+        numbers_r[words - 1] = INFINITY;
+    }
+    return has_nan;
 }
 
 static int64_t nan_bins(const hq_hist *hist)
 {
     int64_t count = 0;
-    if (hist_storage(hist) == HQ_WEIGHTED) {
-        const double *sums = hist_bins_const(hist);
-        for (size_t i = 0; i < hist_size(hist); ++i)
-            count += bin_is_nan(sums + 2 * i);
-    }
+    double numbers[4];
+    for (size_t i = 0; hist_storage(hist) != HQ_COUNT && i < hist_size(hist); ++i)
+        count += bin_numbers(hist, i, numbers);
     return count;
 }
 
-static void put_bin(hq_buffer *text, const hq_hist *hist, column which, size_t index)
+static void put_bin(hq_buffer *text, const hq_hist *hist, size_t array, size_t index)
 {
-    if (which == COUNTS) {
+    double numbers[4];
+    if (hist_storage(hist) == HQ_COUNT) {
         put_count(text, ((const int64_t *)hist_bins_const(hist))[index]);
-        return;
+    } else {
+        bin_numbers(hist, index, numbers);
+        put_real(text, numbers[array]);
     }
-    const double *sums = (const double *)hist_bins_const(hist) + 2 * index;
-    if (bin_is_nan(sums))
-        put_real(text, which == VALUES ? 0 : INFINITY);
-    else
-        put_real(text, sums[which == VALUES ? 0 : 1]);
 }
 
 /* The bins along the axis, and all axes after it, from index on; gives the index after them. */
-static size_t put_bins(hq_buffer *text, const hq_hist *hist, column which, size_t axis, size_t index)
+static size_t put_bins(hq_buffer *text, const hq_hist *hist, size_t array, size_t axis, size_t index)
 {
     bool is_last = axis + 1 == hist_axis_count(hist);
-    size_t bins = (size_t)hist_axis(hist, axis)->bins + 2;
+    size_t bins = axis_extent(hist_axis(hist, axis));
     put(text, "[");
     for (size_t i = 0; i < bins; ++i) {
         if (i)
             put(text, is_last ? ", " : ",\n        ");
         if (is_last)
-            put_bin(text, hist, which, index++);
+            put_bin(text, hist, array, index++);
         else
-            index = put_bins(text, hist, which, axis + 1, index);
+            index = put_bins(text, hist, array, axis + 1, index);
     }
     put(text, "]");
     return index;
@@ -131,30 +159,81 @@ static size_t put_bins(hq_buffer *text, const hq_hist *hist, column which, size_
 
 static void put_storage(hq_buffer *text, const hq_hist *hist)
 {
-    put(text, "    \"storage\": {\n");
-    if (hist_storage(hist) == HQ_COUNT) {
-        put(text, "      \"type\": \"int\",\n      \"values\": ");
-        put_bins(text, hist, COUNTS, 0, 0);
-    } else {
-        put(text, "      \"type\": \"weighted\",\n      \"values\": ");
-        put_bins(text, hist, VALUES, 0, 0);
-        put(text, ",\n      \"variances\": ");
-        put_bins(text, hist, VARIANCES, 0, 0);
+    hq_storage storage = hist_storage(hist);
+    put(text, "    \"storage\": {\n      \"type\": \"");
+    put(text, STORAGES[storage].type);
+    put(text, "\"");
+    for (size_t i = 0; i < storage_words(storage); ++i) {
+        put(text, ",\n      \"");
+        put(text, STORAGES[storage].arrays[i]);
+        put(text, "\": ");
+        put_bins(text, hist, i, 0, 0);
     }
     put(text, "\n    }\n");
 }
 
 /* --- what surrounds them --- */
 
-static void put_axis(hq_buffer *text, const hq_axis *axis)
+static void put_ends(hq_buffer *text, const hq_axis *axis)
 {
-    put(text, "{\"type\": \"regular\", \"lower\": ");
-    put_real(text, axis->low);
+    bool is_integer = axis->kind == HQ_AXIS_INTEGER;
+    put(text, "\"lower\": ");
+    is_integer ? put_count(text, (int64_t)axis->low) : put_real(text, axis->low);
     put(text, ", \"upper\": ");
-    put_real(text, axis->high);
+    is_integer ? put_count(text, (int64_t)axis->high) : put_real(text, axis->high);
     put(text, ", \"bins\": ");
     put_count(text, axis->bins);
-    put(text, ", \"underflow\": true, \"overflow\": true, \"circular\": false");
+}
+
+static void put_edges(hq_buffer *text, const hq_axis *axis)
+{
+    put(text, "{\"type\": \"variable\", \"edges\": [");
+    for (uint32_t i = 0; i <= axis->bins; ++i) {
+        put(text, i ? ", " : "");
+        put_real(text, axis_edge(axis, i));
+    }
+    put(text, "]");
+}
+
+static void put_categories(hq_buffer *text, const hq_axis *axis)
+{
+    put(text, axis->kind == HQ_AXIS_INT_CATEGORY ? "{\"type\": \"category_int\"" : "{\"type\": \"category_str\"");
+    put(text, ", \"categories\": [");
+    for (uint32_t i = 0; i < axis->bins; ++i) {
+        put(text, i ? ", " : "");
+        if (axis->kind == HQ_AXIS_INT_CATEGORY)
+            put_count(text, axis->ints[i]);
+        else
+            put_string(text, axis->texts[i]);
+    }
+    put(text, "], \"flow\": true");
+}
+
+/* The schema knows neither whole-numbered nor transformed axes. They are written as the regular and the variable axis
+ * of the same edges, with the note that boost-histogram leaves itself to read them back as what they are. */
+static void put_axis(hq_buffer *text, const hq_axis *axis)
+{
+    bool is_transformed = axis->transform != HQ_TRANSFORM_NONE;
+    if (axis->kind == HQ_AXIS_BOOLEAN) {
+        put(text, "{\"type\": \"boolean\"");
+    } else if (axis_is_category(axis)) {
+        put_categories(text, axis);
+    } else if (axis->kind == HQ_AXIS_VARIABLE || is_transformed) {
+        put_edges(text, axis);
+    } else {
+        put(text, "{\"type\": \"regular\", ");
+        put_ends(text, axis);
+    }
+    if (!axis_is_category(axis))
+        put(text, ", \"underflow\": true, \"overflow\": true, \"circular\": false");
+    if (axis->kind == HQ_AXIS_INTEGER) {
+        put(text, ", \"writer_info\": {\"boost-histogram\": {\"orig_type\": \"Integer\"}}");
+    } else if (is_transformed) {
+        put(text, ", \"writer_info\": {\"boost-histogram\": {\"transform\": ");
+        put(text, axis->transform == HQ_TRANSFORM_LOG ? "\"log\", " : "\"sqrt\", ");
+        put_ends(text, axis);
+        put(text, "}}");
+    }
     if (axis->name[0] || axis->label[0]) {
         put(text, ", \"metadata\": {");
         if (axis->name[0]) {

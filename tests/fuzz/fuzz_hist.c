@@ -2,6 +2,7 @@
  * equal. */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "query/hist.h"
 
@@ -20,8 +21,10 @@ static void check_contents(const uint8_t *bytes, size_t size)
     char name[] = "x", label[] = "";
     hq_axis axes[] = {{.name = name, .label = label, .bins = 30, .low = 0, .high = 1},
                       {.name = name, .label = label, .bins = 5, .low = 0, .high = 1}};
-    hq_hist *hists[] = {hist_new("counts", axes, 2, HQ_COUNT), hist_new("sums", axes, 1, HQ_WEIGHTED)};
-    hq_histset *set = histset_new(hists, 2);
+    hq_axis flag = {.kind = HQ_AXIS_BOOLEAN, .name = name, .label = label, .bins = 2};
+    hq_hist *hists[] = {hist_new("counts", axes, 2, HQ_COUNT), hist_new("sums", axes, 1, HQ_WEIGHTED),
+                        hist_new("means", axes, 1, HQ_MEAN), hist_new("weighted means", &flag, 1, HQ_WEIGHTED_MEAN)};
+    hq_histset *set = histset_new(hists, 4);
     hq_error error = histset_decode_into(set, bytes, size, NULL);
     require(error == HQ_OK || error == HQ_EFORMAT);
 
@@ -36,6 +39,23 @@ static void check_contents(const uint8_t *bytes, size_t size)
     histset_free(&set);
 }
 
+/* Any value has a bin, and the bins have edges that do not fall. */
+static void check_axis(const hq_axis *axis, const uint8_t *bytes, size_t size)
+{
+    double value = 0;
+    int64_t whole = 0;
+    memcpy(&value, bytes, size < sizeof value ? size : sizeof value);
+    memcpy(&whole, bytes, size < sizeof whole ? size : sizeof whole);
+    require(axis_fault(axis) == NULL);
+    require(axis_index(axis, value) < axis_extent(axis));
+    require(axis_index_int(axis, whole) < axis_extent(axis));
+    for (uint32_t i = 0; i < axis->bins && i < 1000; ++i)
+        require(axis_edge(axis, i) <= axis_edge(axis, i + 1));
+    hq_axis copy = axis_copy(axis);
+    require(axis_is_equal(&copy, axis));
+    axis_clear(&copy);
+}
+
 static void check_whole(const uint8_t *bytes, size_t size)
 {
     hq_histset *set = NULL, *back = NULL;
@@ -44,6 +64,9 @@ static void check_whole(const uint8_t *bytes, size_t size)
     size_t bins = 0;
     for (size_t i = 0; i < set->count; ++i)
         bins += hist_size(set->hists[i]);
+    for (size_t i = 0; i < set->count && bins <= LARGE; ++i)
+        for (size_t k = 0; k < hist_axis_count(set->hists[i]); ++k)
+            check_axis(hist_axis(set->hists[i], k), bytes, size);
     if (bins <= LARGE) {
         hq_buffer again = {0};
         histset_encode_whole(set, &again);

@@ -15,14 +15,31 @@ static hq_axis regular(const char *name, uint32_t bins, double low, double high)
     return (hq_axis){.name = (char *)name, .label = (char *)"a label [GeV]", .bins = bins, .low = low, .high = high};
 }
 
-/* One count histogram, one weighted, one of two axes. */
+static double edges[] = {-1, 0, 0.5, 3};
+static int64_t ints[] = {3, -7, 100};
+static char none[] = "", muon[] = "mu", electron[] = "e";
+static char *texts[] = {muon, electron};
+
+/* One count histogram, one weighted, one of two axes; two that keep means, the first of them over axes of the kinds
+ * that the others have not. */
 static hq_histset *new_set(void)
 {
     hq_axis mass = regular("mass", 100, 0, 200);
     hq_axis plane[] = {regular("x", 3, 0, 3), regular("y", 40, -1, 1)};
+    hq_axis kinds[] = {
+        {.kind = HQ_AXIS_VARIABLE, .name = none, .label = none, .bins = 3, .low = -1, .high = 3, .edges = edges},
+        {.kind = HQ_AXIS_INT_CATEGORY, .name = none, .label = none, .bins = 3, .ints = ints},
+        {.kind = HQ_AXIS_STR_CATEGORY, .name = none, .label = none, .bins = 2, .texts = texts},
+        {.kind = HQ_AXIS_BOOLEAN, .name = none, .label = none, .bins = 2},
+    };
+    hq_axis rest[] = {
+        {.kind = HQ_AXIS_INTEGER, .name = none, .label = none, .bins = 4, .low = -1, .high = 3},
+        {.name = none, .label = none, .bins = 5, .low = 1, .high = 10, .transform = HQ_TRANSFORM_LOG},
+    };
     hq_hist *hists[] = {hist_new("counts", &mass, 1, HQ_COUNT), hist_new("sums", &mass, 1, HQ_WEIGHTED),
-                        hist_new("plane", plane, 2, HQ_COUNT)};
-    return histset_new(hists, 3);
+                        hist_new("plane", plane, 2, HQ_COUNT), hist_new("means", kinds, 4, HQ_MEAN),
+                        hist_new("weighted means", rest, 2, HQ_WEIGHTED_MEAN)};
+    return histset_new(hists, 5);
 }
 
 /* A fixed sequence of numbers in [0, 1), the same in every run. */
@@ -39,6 +56,10 @@ static void fill_some(hq_histset *set, uint64_t seed, int count)
         hist_fill(set->hists[0], &at, 1);
         hist_fill(set->hists[1], &at, weight);
         hist_fill(set->hists[2], (double[]){next_number(&seed) * 4 - 0.5, next_number(&seed) * 3 - 1.5}, 1);
+        double four[] = {next_number(&seed) * 6 - 2, (double)ints[i % 3], i % 5 % 3, i % 7 == 0};
+        hist_fill_sample(set->hists[3], four, 1, next_number(&seed) * 10 + 90);
+        double two[] = {next_number(&seed) * 6 - 2, next_number(&seed) * 11};
+        hist_fill_sample(set->hists[4], two, weight + 0.4, next_number(&seed));
     }
 }
 
@@ -139,7 +160,7 @@ static void merge_adds_every_bin(void **state)
     assert_int_equal(histset_merge(whole, part, NULL), HQ_OK);
     assert_int_equal(hist_entries(whole->hists[0]), 1200);
     assert_int_equal(hist_entries(whole->hists[1]), 1200);
-    for (size_t h = 0; h < whole->count; ++h) {
+    for (size_t h = 0; h < 3; ++h) {
         const int64_t *counts = hist_bins_const(whole->hists[h]);
         const double *sums = hist_bins_const(whole->hists[h]);
         for (size_t i = 0; i < hist_size(whole->hists[h]); ++i) {
@@ -154,6 +175,97 @@ static void merge_adds_every_bin(void **state)
     histset_free(&whole);
     histset_free(&part);
     histset_free(&before);
+}
+
+/* Mean, and sum of squared deltas, of n weighted samples, in two passes and in more digits. */
+static void exact_mean(const double (*fills)[2], int count, double *mean_r, double *deltas_r)
+{
+    long double sum = 0, first = 0, second = 0;
+    for (int i = 0; i < count; ++i) {
+        sum += fills[i][0];
+        first += (long double)fills[i][0] * fills[i][1];
+    }
+    for (int i = 0; i < count; ++i)
+        second += fills[i][0] * (fills[i][1] - first / sum) * (fills[i][1] - first / sum);
+    *mean_r = (double)(first / sum);
+    *deltas_r = (double)second;
+}
+
+static void assert_near(double value, double expected)
+{
+    assert_true(fabs(value - expected) <= 1e-12 * fabs(expected));
+}
+
+static void means_are_those_of_all_samples_however_they_are_parted(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static double fills[COUNT][2];
+    uint64_t seed = 12;
+    for (int i = 0; i < COUNT; ++i) {
+        fills[i][0] = 0.1 + next_number(&seed);
+        fills[i][1] = 1000 + 30 * next_number(&seed);
+    }
+    double mean, deltas;
+    exact_mean(fills, COUNT, &mean, &deltas);
+    hq_axis axis = regular("x", 1, 0, 1);
+    for (int parts = 1; parts <= COUNT; parts *= 7) {
+        hq_histset *whole =
+            histset_new((hq_hist *[]){hist_new("m", &axis, 1, HQ_MEAN), hist_new("w", &axis, 1, HQ_WEIGHTED_MEAN)}, 2);
+        for (int part = 0; part < parts; ++part) {
+            hq_histset *some = histset_new_like(whole);
+            for (int i = part; i < COUNT; i += parts)
+                for (int h = 0; h < 2; ++h)
+                    hist_fill_sample(some->hists[h], (double[]){0.5}, fills[i][0], fills[i][1]);
+            assert_int_equal(histset_merge(whole, some, NULL), HQ_OK);
+            histset_free(&some);
+        }
+        const double *m = (const double *)hist_bins_const(whole->hists[0]) + 3;
+        const double *w = (const double *)hist_bins_const(whole->hists[1]) + 4;
+        assert_near(m[1], mean);
+        assert_near(m[2], deltas);
+        assert_true(w[0] == m[0] && w[2] == m[1] && w[3] == m[2]);
+        assert_true(w[1] > 0 && w[1] < w[0] * w[0]);
+        assert_int_equal(hist_entries(whole->hists[1]), COUNT);
+        histset_free(&whole);
+    }
+}
+
+static void merge_with_an_empty_bin_keeps_every_bit(void **state)
+{
+    (void)state;
+    hq_histset *full = new_set(), *empty = new_set(), *sum = new_set();
+    fill_some(full, 21, 100);
+    hq_histset *copy = histset_copy(full);
+    assert_int_equal(histset_merge(full, empty, NULL), HQ_OK);
+    assert_true(histset_is_equal(full, copy));
+    assert_int_equal(histset_merge(sum, full, NULL), HQ_OK);
+    assert_true(histset_is_equal(sum, copy));
+    histset_free(&full);
+    histset_free(&empty);
+    histset_free(&sum);
+    histset_free(&copy);
+}
+
+static void mean_of_a_few_samples_is_exactly_this(void **state)
+{
+    (void)state;
+    hq_axis axis = regular("x", 1, 0, 1);
+    hq_hist *mean = hist_new("m", &axis, 1, HQ_MEAN), *weighted = hist_new("w", &axis, 1, HQ_WEIGHTED_MEAN);
+    const double fills[][2] = {{0, 7}, {1, 3}, {1, 5}, {2, 10}};
+    for (size_t i = 0; i < 4; ++i) {
+        hist_fill_sample(mean, (double[]){0.5}, fills[i][0], fills[i][1]);
+        hist_fill_bin(weighted, 1, fills[i][0], fills[i][1]);
+    }
+    const double *m = hist_bins(mean), *w = hist_bins(weighted);
+    assert_true(m[3] == 4 && m[4] == 7 && m[5] == 38);
+    assert_true(w[4] == 4 && w[5] == 6 && w[6] == 7 && w[7] == 38);
+    assert_int_equal(hist_entries(mean), 4);
+    assert_int_equal(hist_entries(weighted), 4);
+    hist_fill(mean, (double[]){-1}, 1);
+    assert_true(m[0] == 1 && m[1] == 0 && m[2] == 0);
+    hist_free(&mean);
+    hist_free(&weighted);
 }
 
 /* Sets that differ from new_set's in one thing each. */
@@ -183,10 +295,10 @@ static void merge_refuses_another_shape_and_changes_nothing(void **state)
         assert_true(histset_is_equal(whole, before));
         assert_false(histset_is_equal(whole, part));
 
-        part->count = 2; /* and a set with fewer histograms */
+        part->count = 4; /* and a set with fewer histograms */
         assert_int_equal(histset_merge(whole, part, &reason), HQ_EMISMATCH);
         assert_true(histset_is_equal(whole, before));
-        part->count = 3;
+        part->count = 5;
         histset_free(&whole);
         histset_free(&part);
         histset_free(&before);
@@ -219,6 +331,8 @@ static void bytes_come_back_as_they_went(void **state)
         assert_true(histset_is_equal(set, whole));
         assert_string_equal(hist_axis(whole->hists[2], 1)->name, "y");
         assert_string_equal(hist_axis(whole->hists[2], 1)->label, "a label [GeV]");
+        assert_string_equal(hist_axis(whole->hists[3], 2)->texts[1], "e");
+        assert_true(hist_axis(whole->hists[3], 0)->edges[2] == 0.5);
         buffer_clear(&bytes);
         histset_free(&set);
         histset_free(&back);
@@ -365,6 +479,53 @@ static void bytes_beyond_the_limits_are_refused(void **state)
     buffer_clear(&bytes);
 }
 
+/* The bytes of one histogram of one axis, filled never, with those of the axis in them changed. */
+static hq_error decode_changed(hq_axis axis, size_t back, const void *change, size_t size)
+{
+    hq_histset *set = histset_new((hq_hist *[]){hist_new("", &axis, 1, HQ_COUNT)}, 1), *read = NULL;
+    hq_buffer bytes = {0};
+    hq_reason reason;
+    histset_encode_whole(set, &bytes);
+    memcpy(bytes.bytes + bytes.size - 1 - back, change, size);
+    hq_error error = histset_decode_whole(bytes.bytes, bytes.size, &read, &reason);
+    assert_true(error != HQ_OK || axis_fault(hist_axis(read->hists[0], 0)) == NULL);
+    buffer_clear(&bytes);
+    histset_free(&set);
+    histset_free(&read);
+    return error;
+}
+
+static void bytes_of_impossible_axes_are_refused(void **state)
+{
+    (void)state;
+    hq_axis axis = {.kind = HQ_AXIS_VARIABLE, .name = none, .label = none, .bins = 3, .low = -1, .high = 3};
+    axis.edges = edges;
+    double value = 2.5;
+    assert_int_equal(decode_changed(axis, 8, &value, 8), HQ_OK);
+    value = 0.5;
+    assert_int_equal(decode_changed(axis, 8, &value, 8), HQ_EFORMAT);
+    uint32_t bins = UINT32_MAX; /* more edges than there are bytes */
+    assert_int_equal(decode_changed(axis, 36, &bins, 4), HQ_EFORMAT);
+    axis = (hq_axis){.kind = HQ_AXIS_INT_CATEGORY, .name = none, .label = none, .bins = 3, .ints = ints};
+    int64_t category = 3;
+    assert_int_equal(decode_changed(axis, 8, &category, 8), HQ_EFORMAT);
+    category = 4;
+    assert_int_equal(decode_changed(axis, 8, &category, 8), HQ_OK);
+    bins = HQ_MAX_CATEGORIES + 1;
+    assert_int_equal(decode_changed(axis, 28, &bins, 4), HQ_EFORMAT);
+    axis = (hq_axis){.name = none, .label = none, .bins = 5, .low = 1, .high = 10, .transform = HQ_TRANSFORM_LOG};
+    value = 20;
+    assert_int_equal(decode_changed(axis, 8, &value, 8), HQ_OK);
+    value = -1;
+    assert_int_equal(decode_changed(axis, 16, &value, 8), HQ_EFORMAT);
+    uint8_t heads[] = {HQ_AXIS_KIND_COUNT, 0x30, 0x11, 0x15};
+    for (size_t i = 0; i < sizeof heads; ++i)
+        assert_int_equal(decode_changed(axis, 29, &heads[i], 1), HQ_EFORMAT);
+    axis = (hq_axis){.kind = HQ_AXIS_BOOLEAN, .name = none, .label = none, .bins = 2};
+    bins = 3;
+    assert_int_equal(decode_changed(axis, 4, &bins, 4), HQ_EFORMAT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,11 +534,15 @@ int main(void)
         cmocka_unit_test(bin_of_a_value_rounded_to_the_end_is_overflow),
         cmocka_unit_test(every_bin_is_reached_by_its_centre),
         cmocka_unit_test(fill_adds_counts_and_sums_of_weights),
+        cmocka_unit_test(mean_of_a_few_samples_is_exactly_this),
+        cmocka_unit_test(means_are_those_of_all_samples_however_they_are_parted),
         cmocka_unit_test(merge_adds_every_bin),
+        cmocka_unit_test(merge_with_an_empty_bin_keeps_every_bit),
         cmocka_unit_test(merge_refuses_another_shape_and_changes_nothing),
         cmocka_unit_test(bytes_come_back_as_they_went),
         cmocka_unit_test(bytes_of_sparse_contents_are_few),
         cmocka_unit_test(bytes_that_are_damaged_are_refused),
+        cmocka_unit_test(bytes_of_impossible_axes_are_refused),
         cmocka_unit_test(bytes_beyond_the_limits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* Histograms as UHI JSON. Without an argument: the writer's own rules. With "write": a document of every kind of
- * histogram on standard output, which test_uhi.py checks with the schema and the readers of the Python packages. */
+/* Histograms as UHI JSON. Without an argument: the writer's own rules. With "write" and "write-kinds": documents of
+ * every kind of histogram on standard output, which test_uhi.py checks with the schema and the readers of the Python
+ * packages. */
 #include <locale.h>
 #include <math.h>
 #include <setjmp.h>
@@ -115,6 +116,70 @@ static void what_is_not_finite_is_written_in_numbers(void **state)
     histset_free(&set);
 }
 
+static void axes_of_other_kinds_are_exactly_this(void **state)
+{
+    (void)state;
+    static double edges[] = {0.1, 1, 10};
+    static int64_t ints[] = {-11, 13};
+    static char one[] = "\xce\xbc \"", *texts[] = {one}, none[] = "", name[] = "n";
+    const struct {
+        hq_axis axis;
+        const char *text;
+    } cases[] = {
+        {{.kind = HQ_AXIS_VARIABLE, .name = name, .label = none, .bins = 2, .low = 0.1, .high = 10, .edges = edges},
+         "{\"type\": \"variable\", \"edges\": [0.1, 1.0, 10.0], \"underflow\": true, \"overflow\": true, "
+         "\"circular\": false, \"metadata\": {\"name\": \"n\"}}"},
+        {{.name = none, .label = none, .bins = 2, .low = 4, .high = 16, .transform = HQ_TRANSFORM_SQRT},
+         "{\"type\": \"variable\", \"edges\": [4.0, 9.0, 16.0], \"underflow\": true, \"overflow\": true, "
+         "\"circular\": false, \"writer_info\": {\"boost-histogram\": {\"transform\": \"sqrt\", \"lower\": 4.0, "
+         "\"upper\": 16.0, \"bins\": 2}}}"},
+        {{.kind = HQ_AXIS_INTEGER, .name = none, .label = none, .bins = 5, .low = -2, .high = 3},
+         "{\"type\": \"regular\", \"lower\": -2, \"upper\": 3, \"bins\": 5, \"underflow\": true, \"overflow\": true, "
+         "\"circular\": false, \"writer_info\": {\"boost-histogram\": {\"orig_type\": \"Integer\"}}}"},
+        {{.kind = HQ_AXIS_INT_CATEGORY, .name = name, .label = none, .bins = 2, .ints = ints},
+         "{\"type\": \"category_int\", \"categories\": [-11, 13], \"flow\": true, \"metadata\": {\"name\": \"n\"}}"},
+        {{.kind = HQ_AXIS_STR_CATEGORY, .name = none, .label = none, .bins = 1, .texts = texts},
+         "{\"type\": \"category_str\", \"categories\": [\"\xce\xbc \\\"\"], \"flow\": true}"},
+        {{.kind = HQ_AXIS_BOOLEAN, .name = none, .label = none, .bins = 2}, "{\"type\": \"boolean\"}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        hq_histset *set = set_of(hist_new("h", &cases[i].axis, 1, HQ_COUNT));
+        char *text = document(set, NULL);
+        if (!strstr(text, cases[i].text))
+            print_message("%s", text);
+        assert_non_null(strstr(text, cases[i].text));
+        free(text);
+        histset_free(&set);
+    }
+}
+
+static void means_are_written_with_the_variance_of_the_samples(void **state)
+{
+    (void)state;
+    hq_axis axis = regular("", "", 2, 0, 1);
+    const double numbers[] = {0, 0, 0, 1, 7, 0, 5, 7, 2, NAN, 1, 1};
+    hq_histset *set = set_of(hist_new("m", &axis, 1, HQ_MEAN));
+    memcpy(hist_bins(set->hists[0]), numbers, sizeof numbers);
+    char *text = document(set, NULL);
+    assert_non_null(strstr(text, "\"type\": \"mean\",\n      \"counts\": [0.0, 1.0, 5.0, 0.0],\n"
+                                 "      \"values\": [0.0, 7.0, 7.0, 0.0],\n"
+                                 "      \"variances\": [0.0, 0.0, 0.5, 1e999]\n"));
+    assert_non_null(strstr(text, "\"hq_nan_bins\": 1"));
+    free(text);
+    histset_free(&set);
+
+    const double sums[] = {0, 0, 0, 0, 2, 4, 7, 0, 4, 8, 7, 3, 0, 2, NAN, INFINITY};
+    set = set_of(hist_new("w", &axis, 1, HQ_WEIGHTED_MEAN));
+    memcpy(hist_bins(set->hists[0]), sums, sizeof sums);
+    text = document(set, NULL);
+    assert_non_null(strstr(text, "\"type\": \"weighted_mean\",\n      \"sum_of_weights\": [0.0, 2.0, 4.0, 0.0],\n"
+                                 "      \"sum_of_weights_squared\": [0.0, 4.0, 8.0, 2.0],\n"
+                                 "      \"values\": [0.0, 7.0, 7.0, 0.0],\n"
+                                 "      \"variances\": [0.0, 0.0, 1.5, 1e999]\n"));
+    free(text);
+    histset_free(&set);
+}
+
 static void a_key_is_never_taken_twice(void **state)
 {
     (void)state;
@@ -178,6 +243,85 @@ static void no_histograms_are_an_empty_object(void **state)
     histset_free(&set);
 }
 
+static double edges[] = {-1, 0, 0.5, 3};
+static int64_t ints[] = {3, -7, 100};
+static char muon[] = "mu", electron[] = "e\xc3\xa9 \"", none[] = "";
+static char *texts[] = {muon, electron};
+
+static const hq_axis kinds[] = {
+    {.name = none, .label = none, .bins = 7, .low = 0.5, .high = 300, .transform = HQ_TRANSFORM_LOG},
+    {.name = none, .label = none, .bins = 5, .low = 0, .high = 90, .transform = HQ_TRANSFORM_SQRT},
+    {.kind = HQ_AXIS_VARIABLE, .name = none, .label = none, .bins = 3, .low = -1, .high = 3, .edges = edges},
+    {.kind = HQ_AXIS_INTEGER, .name = none, .label = none, .bins = 6, .low = -2, .high = 4},
+    {.kind = HQ_AXIS_INT_CATEGORY, .name = none, .label = none, .bins = 3, .ints = ints},
+    {.kind = HQ_AXIS_STR_CATEGORY, .name = none, .label = none, .bins = 2, .texts = texts},
+    {.kind = HQ_AXIS_BOOLEAN, .name = none, .label = none, .bins = 2},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* The k-th of a series of values; whole numbers for the last kinds. */
+static double kth_value(size_t kind, int k)
+{
+    return kind < 3 ? (double)(k * 37 % 113) / 8 - 1.5 : (double)(k * 5 % 13 - 5);
+}
+
+/* What the storages hold after k-th fills first up to last, exclusive. */
+static void fill_kth(hq_hist *hist, int first, int last)
+{
+    for (int k = first; k < last; ++k)
+        hist_fill_sample(hist, (double[]){(k * 29 % 31) / 20.0 - 0.25}, 0.25 + k % 5 / 4.0, (k * k % 29) / 7.0 + 90);
+}
+
+static hq_hist *merged_means(const char *name, hq_storage storage, int parts)
+{
+    hq_axis axis = regular("x", "", 4, 0, 1);
+    hq_histset *whole = set_of(hist_new(name, &axis, 1, storage));
+    for (int part = 0; part < parts; ++part) {
+        hq_histset *some = histset_new_like(whole);
+        fill_kth(some->hists[0], 200 * part / parts, 200 * (part + 1) / parts);
+        if (histset_merge(whole, some, NULL) != HQ_OK)
+            abort();
+        histset_free(&some);
+    }
+    hq_hist *merged = whole->hists[0];
+    whole->count = 0;
+    histset_free(&whole);
+    return merged;
+}
+
+/* Of every kind of axis, and of every storage, made again in test_uhi.py by boost-histogram itself. */
+static int write_kinds(void)
+{
+    static const char *const names[KINDS] = {"log", "sqrt", "variable", "integer", "ints", "texts", "flags"};
+    hq_hist *hists[KINDS + 7];
+    for (size_t i = 0; i < KINDS; ++i) {
+        hists[i] = hist_new(names[i], &kinds[i], 1, HQ_COUNT);
+        for (int k = 0; k < 500; ++k)
+            hist_fill(hists[i], (double[]){kth_value(i, k)}, 1);
+    }
+    hists[KINDS] = hist_new("many", &kinds[3], 4, HQ_WEIGHTED);
+    double *sums = hist_bins(hists[KINDS]);
+    for (size_t i = 0; i < 2 * hist_size(hists[KINDS]); ++i)
+        sums[i] = (double)i / 7;
+    hists[KINDS + 1] = merged_means("mean", HQ_MEAN, 1);
+    hists[KINDS + 2] = merged_means("mean of parts", HQ_MEAN, 3);
+    hists[KINDS + 3] = merged_means("weighted mean", HQ_WEIGHTED_MEAN, 1);
+    hists[KINDS + 4] = merged_means("weighted mean of parts", HQ_WEIGHTED_MEAN, 3);
+    hists[KINDS + 5] = hist_new("mean of none", &kinds[2], 1, HQ_MEAN);
+    hist_fill_sample(hists[KINDS + 5], (double[]){-9}, 1, 5);
+    hist_fill_sample(hists[KINDS + 5], (double[]){9}, 1, NAN);
+    hists[KINDS + 6] = hist_new("weighted mean of none", &kinds[6], 1, HQ_WEIGHTED_MEAN);
+    hist_fill_sample(hists[KINDS + 6], (double[]){1}, 2, 5);
+    hq_histset *set = histset_new(hists, KINDS + 7);
+    hq_buffer text = {0};
+    histset_to_uhi(set, NULL, &text);
+    size_t written = fwrite(text.bytes, 1, text.size, stdout);
+    int status = written == text.size && fflush(stdout) == 0 ? 0 : 1;
+    buffer_clear(&text);
+    histset_free(&set);
+    return status;
+}
+
 /* The same sums are made again in test_uhi.py. */
 static int write_document(void)
 {
@@ -229,10 +373,14 @@ int main(int argc, char **argv)
         setlocale(LC_ALL, "");
     if (argc > 1 && strcmp(argv[1], "write") == 0)
         return write_document();
+    if (argc > 1 && strcmp(argv[1], "write-kinds") == 0)
+        return write_kinds();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(document_of_one_histogram_is_exactly_this),
         cmocka_unit_test(every_double_comes_back_from_its_text),
         cmocka_unit_test(what_is_not_finite_is_written_in_numbers),
+        cmocka_unit_test(axes_of_other_kinds_are_exactly_this),
+        cmocka_unit_test(means_are_written_with_the_variance_of_the_samples),
         cmocka_unit_test(a_key_is_never_taken_twice),
         cmocka_unit_test(texts_are_escaped_and_bad_utf8_replaced),
         cmocka_unit_test(no_histograms_are_an_empty_object),
