@@ -4,6 +4,19 @@
 
 enum { HEAD_BYTES = 4, MAX_DOCUMENT = 16 << 20, MAX_DEPTH = 16 };
 
+/* The queues of libzmq hand bytes from thread to thread with atomics that ThreadSanitizer does not see in a library it
+ * did not compile: it is told here that what was done before a message was sent is done when one is received. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+static char passage;
+#define HQ_PASSES_ON() __tsan_release(&passage)
+#define HQ_TAKES_ON()  __tsan_acquire(&passage)
+#else
+#define HQ_PASSES_ON() ((void)0)
+#define HQ_TAKES_ON()  ((void)0)
+#endif
+
 struct hq_message {
     hq_command command;
     hq_peer peer;
@@ -250,6 +263,7 @@ hq_error message_send(zsock_t *socket, hq_message **message_p, hq_reason *reason
     void *handle = zsock_resolve(socket);
     uint8_t head[HEAD_BYTES] = {'h', 'q', HQ_WIRE_VERSION, (uint8_t)message->command};
     hq_error error = HQ_OK;
+    HQ_PASSES_ON();
     /* Only the first frame of a message can be refused: a peer that takes it takes them all. */
     int sent = 0;
     if (zsock_type(socket) == ZMQ_ROUTER) {
@@ -376,6 +390,7 @@ static hq_error receive_body(hq_message *message, void *handle, hq_reason *reaso
         zmq_msg_close(&head);
         return HQ_ETIMEOUT;
     }
+    HQ_TAKES_ON();
     bool has_more = zmq_msg_more(&head);
     hq_error error = check_head(zmq_msg_data(&head), zmq_msg_size(&head), reason);
     if (!error) {
