@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,23 @@ hq_error hq_error_from_name(const char *name)
     return HQ_EINTERNAL;
 }
 
+/* A text that filled the buffer may have been cut within a character: documents and messages take whole ones only. */
+static void drop_cut_character(hq_reason *reason)
+{
+    const uint8_t *bytes = (const uint8_t *)reason->text;
+    size_t end = strlen(reason->text), begin = end;
+    if (end < sizeof reason->text - 1)
+        return;
+    while (begin > 0 && end - begin < 3 && (bytes[begin - 1] & 0xc0) == 0x80)
+        begin--;
+    if (begin == 0 || bytes[begin - 1] < 0xc0)
+        return;
+    uint8_t first = bytes[begin - 1];
+    size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (end - begin + 1 < size)
+        reason->text[begin - 1] = 0;
+}
+
 hq_error hq_fail(hq_reason *reason, hq_error error, const char *format, ...)
 {
     if (reason) {
@@ -42,6 +60,7 @@ hq_error hq_fail(hq_reason *reason, hq_error error, const char *format, ...)
         va_start(args, format);
         vsnprintf(reason->text, sizeof reason->text, format, args);
         va_end(args);
+        drop_cut_character(reason);
     }
     return error;
 }
@@ -56,6 +75,7 @@ hq_error hq_fail_within(hq_reason *reason, hq_error error, const char *format, .
         va_end(args);
         if (length >= 0 && (size_t)length < sizeof reason->text)
             snprintf(reason->text + length, sizeof reason->text - (size_t)length, ": %s", old.text);
+        drop_cut_character(reason);
     }
     return error;
 }

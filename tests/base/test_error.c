@@ -52,12 +52,37 @@ static void long_reasons_are_cut_not_overrun(void **state)
     assert_int_equal(strlen(reason.text), sizeof reason.text - 1);
 }
 
+static void a_long_reason_is_not_cut_within_a_character(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "x"};
+    for (int c = 0; c < 4; c++)
+        for (size_t ascii = 0; ascii < 5; ascii++) {
+            size_t size = strlen(characters[c]);
+            hq_reason reason = {{0}}, outer = {{0}};
+            char text[2 * sizeof reason.text] = "aaaaa";
+            size_t at = ascii;
+            for (; at < sizeof reason.text + 8; at += size)
+                memcpy(text + at, characters[c], size);
+            text[at] = 0;
+            hq_fail(&reason, HQ_EIO, "%s", text);
+            size_t length = strlen(reason.text);
+            assert_true(length >= sizeof reason.text - size && length < sizeof reason.text);
+            assert_int_equal((length - ascii) % size, 0);
+            assert_memory_equal(reason.text, text, length);
+            hq_fail(&outer, HQ_EIO, "%s", text);
+            hq_fail_within(&outer, HQ_EIO, "in");
+            assert_int_equal((strlen(outer.text) - strlen("in: ") - ascii) % size, 0);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_go_there_and_back),
         cmocka_unit_test(a_reason_says_what_and_where),
         cmocka_unit_test(long_reasons_are_cut_not_overrun),
+        cmocka_unit_test(a_long_reason_is_not_cut_within_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
