@@ -26,6 +26,7 @@
 enum {
     HQ_PROGRESS_MS = 100, /* between two PROGRESS of one query */
     HQ_TICK_MS = 200,
+    HQ_UPDATE_MS = 500, /* between two updates of one query's znode */
     HQ_SWEEP_MS = 3600 * 1000,
     HQ_PARTIALS_BATCH = 1000,       /* partials of one write to the store */
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
@@ -88,6 +89,9 @@ typedef struct hq_query {
     uint8_t *known_by; /* for each worker number: has it been sent QUERY? */
     size_t known_count;
 
+    bool is_updating; /* its standing in the coordinator */
+    int64_t updated_ms;
+    uint32_t updated_done;
     int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, stored_ms, told_ms;
     bool has_news; /* since the last PROGRESS */
     uint32_t stored, duplicates, requeued;

@@ -523,8 +523,36 @@ void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, c
     }
 }
 
+static void updated(void *context, hq_error error, const char *detail)
+{
+    hq_query *query = context;
+    query->is_updating = false;
+    if (error && error != HQ_ENOTFOUND) /* not found: it is done meanwhile */
+        hq_log(HQ_LOG_DEBUG, "broker", "query %s: its standing is not in the coordinator: %s", query->id_text, detail);
+    query_release(query);
+}
+
+/* How far it is, for those who look at /owned. */
+static void update_standing(hq_query *query, int64_t now_ms)
+{
+    uint32_t done = sink_done(query->sink);
+    if (query->place != PLACE_OWNED || query->is_updating || done == query->updated_done ||
+        now_ms - query->updated_ms < HQ_UPDATE_MS)
+        return;
+    query->updated_ms = now_ms;
+    query->updated_done = done;
+    query->is_updating = true;
+    bson_t *document = owned_document(query);
+    query_hold(query);
+    coordinator_update(query->broker->coordinator, query->entry, bson_get_data(document), document->len, updated,
+                       query);
+    bson_destroy(document);
+}
+
 void query_tick(hq_query *query, int64_t now_ms)
 {
+    if (!query_is_over(query) && query->sink)
+        update_standing(query, now_ms);
     if (query_is_over(query) || !query->has_news || now_ms - query->told_ms < HQ_PROGRESS_MS)
         return;
     query->told_ms = now_ms;
