@@ -169,25 +169,26 @@ class Cluster(harness.ClusterTest):
         late = self.start_attach(harness.id_of(entry)).wait(code=1)
         self.assertIn("no such query is under way", late.process.stderr)
 
-    def test_urgent_query_overtakes(self):
+    def test_urgent_query_goes_first(self):
         self.start_broker()
-        self.start_workers(2)
-        long = self.start_submit(self.query("long.py", work=HEAVY), *self.whole, "--priority", 900)
-        self.wait_until_under_way(part=0.05)
-        urgent = self.start_submit(self.query("urgent.py", work=1, bins=30), *self.some, "--priority", 0)
+        later = self.start_submit(self.query("later.py", work=2 * HEAVY), *self.some, "--priority", 900)
+        wait_until(lambda: len(self.children("owned")) == 1, "the first query in /owned")
+        urgent = self.start_submit(self.query("urgent.py", work=2 * HEAVY, bins=30), *self.some, "--priority", 0)
+        wait_until(lambda: len(self.children("owned")) == 2, "the second query in /owned")
+        self.start_worker()
         urgent.wait()
-        self.assertTrue(long.process.is_running(), "the urgent query waited for the long one")
+        self.assertLess(self.counters()["subtasks"], 1.5 * 2 * events.BASKETS, "both were computed side by side")
+        self.assertTrue(later.process.is_running())
         self.assert_as_oracle(urgent, self.expected(30, files=2))
-        long.wait()
-        self.assert_as_oracle(long, self.expected())
+        later.wait()
+        self.assert_as_oracle(later, self.expected(files=2))
 
     def test_progress_on_a_terminal(self):
         """A progress line on a terminal, while it is computed; nothing on stderr where there is none."""
         self.start_broker()
         self.start_workers(2)
         ours, theirs = pty.openpty()
-        process = self.start("hq-submit", "--coordinator", self.coordinator, self.query(work=4000), *self.whole,
-                             terminal=theirs)
+        watched = self.start_submit(self.query(work=4000), *self.whole, terminal=theirs)
         os.close(theirs)
         shown = b""
         try:
@@ -195,14 +196,14 @@ class Cluster(harness.ClusterTest):
                 shown += os.read(ours, 65536)
         except OSError:  # EIO: nobody has the other end open any more
             os.close(ours)
-        self.assertEqual(0, process.wait())
+        watched.wait()
         text = shown.decode("utf-8", "replace")
         self.assertIn(f"/{events.SUBTASKS}", text.replace(" ", "").replace(",", ""))
         self.assertIn("dimuon mass [GeV]", text)
-        silent = self.start("hq-submit", "--coordinator", self.coordinator, "--fresh", self.query(work=1), *self.whole)
-        self.assertEqual(0, silent.wait())
-        self.assertEqual("", silent.stderr)
-        self.assertIn("dimuon mass [GeV]", silent.stdout)
+        silent = self.submit(self.query(work=1), *self.whole, "--fresh")
+        self.assertEqual("", silent.process.stderr)
+        self.assertIn("dimuon mass [GeV]", silent.process.stdout)
+        self.assertEqual(silent.contents, watched.contents, "to be watched changes the result")
 
 
 if __name__ == "__main__":

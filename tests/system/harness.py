@@ -218,42 +218,28 @@ class Answer:
 
 
 class ClusterTest(SystemTest):
-    """A broker, workers on demand, ZooKeeper and a MongoDB server: those of the class, or a test's own."""
+    """A broker and workers on demand, on the class's ZooKeeper and MongoDB server."""
 
     LEASE = "2s"
-    own_servers = False
 
     @classmethod
     def setUpClass(cls):
-        if not cls.own_servers:
-            cls.shared = (servers.ZooKeeper(), servers.MongoServer())
-            for server in cls.shared:
-                cls.addClassCleanup(server.stop)
+        cls.zookeeper, cls.mongo = servers.ZooKeeper(), servers.MongoServer()
+        for server in cls.zookeeper, cls.mongo:
+            cls.addClassCleanup(server.stop)
 
     def setUp(self):
         super().setUp()
-        if self.own_servers:
-            self.zookeeper, self.mongo = servers.ZooKeeper(), servers.MongoServer()
-            self.addCleanup(self.zookeeper.stop)
-            self.addCleanup(self.mongo.stop)
-        else:
-            self.zookeeper, self.mongo = self.shared
         self.space = re.sub(r"\W", "-", self.folder.name)  # chroot and database
         self.coordinator = f"zk:{self.zookeeper.address}/{self.space}"
         self.store = f"mongodb://{self.mongo.address}/{self.space}"
         self.answers = 0
-        # Cleanups run in reverse: processes end, then these close, then servers stop.
-        again = {"max_tries": -1, "delay": 0.05, "backoff": 1, "max_delay": 0.1}
-        self.tree = kazoo.client.KazooClient(self.zookeeper.address, timeout=10, connection_retry=again,
-                                             command_retry=again)
+        self.tree = None
         self.database = pymongo.MongoClient(self.mongo.address, serverSelectionTimeoutMS=10000)[self.space]
-        self.addCleanup(self.close)
+        # Cleanups run in reverse: processes end, then these close.
+        self.addCleanup(self.database.client.close)
+        self.addCleanup(self.close_tree)
         self.addCleanup(self.end_all)
-
-    def close(self):
-        self.tree.stop()
-        self.tree.close()
-        self.database.client.close()
 
     # --- programs ---
 
@@ -261,8 +247,6 @@ class ClusterTest(SystemTest):
         broker = self.start("hq-broker", "--front", "tcp://127.0.0.1:*", "--back", "tcp://127.0.0.1:*",
                             "--coordinator", self.coordinator, "--session", "4s", "--lease", self.LEASE,
                             "--store", self.store, "--store-timeout", "2s", *options)
-        if not self.tree.connected:
-            self.tree.start(timeout=30)
         ids = wait_until(lambda: self.children("brokers"), "the broker in /brokers")
         self.front = self.node(f"brokers/{ids[0]}")["front"]
         self.socket = self.connect(self.front)
@@ -317,14 +301,27 @@ class ClusterTest(SystemTest):
 
     # --- what stands in ZooKeeper and in the store ---
 
+    def open_tree(self):
+        if not self.tree:
+            self.tree = kazoo.client.KazooClient(self.zookeeper.address, timeout=10)
+            self.tree.start(timeout=30)
+        return self.tree
+
+    def close_tree(self):
+        """Also to be called before ZooKeeper goes away: kazoo takes its time to find it again."""
+        if self.tree:
+            self.tree.stop()
+            self.tree.close()
+        self.tree = None
+
     def children(self, path):
         try:
-            return self.tree.retry(self.tree.get_children, f"/{self.space}/{path}")
+            return self.open_tree().get_children(f"/{self.space}/{path}")
         except kazoo.exceptions.NoNodeError:
             return []
 
     def node(self, path):
-        return bson.decode(self.tree.retry(self.tree.get, f"/{self.space}/{path}")[0])
+        return bson.decode(self.open_tree().get(f"/{self.space}/{path}")[0])
 
     def done(self):
         """The entries of /done by the query's id."""

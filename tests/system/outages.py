@@ -12,14 +12,19 @@ HEAVY = 8000
 
 
 class Outages(harness.ClusterTest):
-    own_servers = True
-
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         folder = pathlib.Path.cwd() / "data"
         cls.paths = events.write_files(folder)
         cls.expected = events.Expected(folder, cls.paths)
+
+    def setUp(self):
+        super().setUp()
+        for server in self.zookeeper, self.mongo:
+            server.resume()
+            if server.process.poll() is not None:
+                server.restart()
 
     def start_query(self, work=HEAVY, *options):
         query = events.write_query(self.folder / "query.py", work=work)
@@ -101,6 +106,7 @@ class Outages(harness.ClusterTest):
         answer = self.start_query()
         self.under_way()
         before = self.counters()["subtasks"]
+        self.close_tree()
         self.zookeeper.pause()
         self.wait_for_counter("subtasks", before + 20)
         self.zookeeper.resume()
@@ -111,6 +117,7 @@ class Outages(harness.ClusterTest):
         self.start_workers(2)
         answer = self.start_query()
         self.under_way()
+        self.close_tree()
         self.zookeeper.restart()
         self.finish(answer)
 
@@ -120,6 +127,7 @@ class Outages(harness.ClusterTest):
         self.start_workers(2)
         answer = self.start_query()
         self.under_way()
+        self.close_tree()
         self.zookeeper.kill()
         self.wait_for_counter("subtasks", events.SUBTASKS)
         wait_until(lambda: self.database.results.find_one(), "the result in the store")

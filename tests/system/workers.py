@@ -1,7 +1,10 @@
 """Workers that come, go, hang and drain while a query runs."""
 
 import pathlib
+import re
 import signal
+
+import bson
 
 import events
 import harness
@@ -70,7 +73,7 @@ class Workers(harness.ClusterTest):
         self.assertGreater(late.cpu_seconds() - idle, 0.2)
 
     def test_drained_worker_finishes_what_it_has(self):
-        self.start_broker()
+        broker = self.start_broker()
         drained, _ = self.start_workers(2)
         answer = self.start_query()
         self.under_way()
@@ -79,6 +82,41 @@ class Workers(harness.ClusterTest):
         self.finish(answer)
         self.assertEqual(1, self.status()["workers"])
         self.assertEqual(0, self.counters()["workers_lost"])
+        # What was on its way to it when it said so may come too late.
+        had = int(re.search(r"draining: (\d+) subtasks", drained.stderr).group(1))
+        left = int(re.search(r"leaves: its (\d+) subtasks", broker.stderr).group(1))
+        self.assertLess(left, had)
+
+    def test_answers_that_come_twice(self):
+        """A worker that speaks docs/protocol.md and answers all it is given twice: each subtask is counted once."""
+        broker = self.start_broker()
+        query = self.folder / "query.py"
+        query.write_text("from hist import Hist, axis\n\nh = Hist(axis.Regular(1, 0, 2))\n\n"
+                         "for event in events:\n    h.fill(1)\n", "utf-8")
+        answer = self.start_submit(query, "empty:100")
+        wait_until(lambda: self.children("owned"), "the query in /owned")
+        (broker_id,) = self.children("brokers")
+        socket = self.connect(self.node(f"brokers/{broker_id}")["back"])
+        socket.send_multipart([b"hq\x01\x20", bson.encode({
+            "worker": "0123456789abcdef" * 2, "host": "elsewhere", "version": "0", "slots": 1, "memory": bson.Int64(0),
+            "credit": 8})])
+        counted = 0
+        while counted < 100:
+            self.assertTrue(socket.poll(10000 * harness.SLOWER), f"no orders after {counted} answers")
+            head, body, *payload = socket.recv_multipart()
+            if head != b"hq\x01\x32":  # SUBTASKS; the others are WELCOME and QUERY
+                continue
+            orders = [payload[0][at:at + 28] for at in range(0, len(payload[0]), 28)]
+            self.assertLessEqual(len(orders), 8, "more than its credit")
+            # Handle and index of the order; done; no entries, no bytes, no contents.
+            answers = b"".join(2 * (order[:8] + bytes(30)) for order in orders)
+            socket.send_multipart([b"hq\x01\x22", bson.encode({"credit": 8}), answers, b""])
+            counted += len(orders)
+        answer.wait()
+        self.assertEqual((0, 100), (answer.metadata["hq_entries"], answer.metadata["hq_subtasks"]))
+        counters = self.counters()
+        self.assertEqual((100, 99), (counters["subtasks"], counters["duplicates"]))  # the last comes after the end
+        self.assertEqual(0, counters["malformed"], broker.stderr)
 
     def test_query_waits_for_the_first_worker(self):
         self.start_broker()
