@@ -45,7 +45,7 @@ static void ring_grow(hq_pool *pool, size_t more)
     while (capacity < pool->count + more)
         capacity *= 2;
     hq_assigned *ring = hq_alloc(capacity * sizeof *ring);
-    for (size_t i = 0; i < pool->count; i++)
+    for (size_t i = 0; pool->capacity && i < pool->count; i++)
         ring[i] = pool->ring[(pool->head + i) % pool->capacity];
     free(pool->ring);
     pool->ring = ring;
