@@ -7,23 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const words[] = {"error", "warn", "info", "debug"};
+const char *const hq_level_words[] = {"error", "warn", "info", "debug", NULL};
+
 /* The one file-scope variable of hq: the level is a property of the process's stderr, as that is. */
 static _Atomic int current_level = HQ_LOG_WARN;
 
 void hq_log_set_level(hq_level level)
 {
     atomic_store(&current_level, level);
-}
-
-int hq_log_parse_level(const char *word, hq_level *level_r)
-{
-    for (int i = 0; i < 4; i++)
-        if (strcmp(word, words[i]) == 0) {
-            *level_r = (hq_level)i;
-            return 0;
-        }
-    return -1;
 }
 
 void hq_log(hq_level level, const char *room, const char *format, ...)
@@ -36,8 +27,8 @@ void hq_log(hq_level level, const char *room, const char *format, ...)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %s %s: ", now.tv_nsec / 1000000, words[level],
-                             room);
+    used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %s %s: ", now.tv_nsec / 1000000,
+                             hq_level_words[level], room);
     va_list args;
     va_start(args, format);
     int more = vsnprintf(line + used, sizeof line - used - 1, format, args);

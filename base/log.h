@@ -11,8 +11,8 @@ typedef enum hq_level { HQ_LOG_ERROR, HQ_LOG_WARN, HQ_LOG_INFO, HQ_LOG_DEBUG } h
 /* Lines above level are dropped. The default is HQ_LOG_WARN. */
 void hq_log_set_level(hq_level level);
 
-/* 0 and the level for error, warn, info or debug; -1 for another word. */
-int hq_log_parse_level(const char *word, hq_level *level_r);
+/* The words for the levels, in their order; NULL after the last. */
+extern const char *const hq_level_words[];
 
 void hq_log(hq_level level, const char *room, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

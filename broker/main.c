@@ -1,11 +1,6 @@
 /* hq-broker: takes queries, schedules their subtasks, keeps their results. */
-#include <stdio.h>
-
-#include "base/log.h"
-#include "base/options.h"
-#include "base/signals.h"
 #include "broker/broker.h"
-#include "wire/socket.h"
+#include "wire/daemon.h"
 
 typedef struct settings {
     hq_broker_settings broker;
@@ -13,8 +8,6 @@ typedef struct settings {
 } settings;
 
 #define AT(field) offsetof(settings, field)
-
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const hq_option options[] = {
     {.kind = HQ_OPTION_GROUP, .help = "Where it is"},
@@ -114,12 +107,7 @@ static const hq_option options[] = {
      .max = 1000000000,
      .help = "How many subtasks one query may have."},
     {.kind = HQ_OPTION_GROUP, .help = "What it tells"},
-    {.name = "log-level",
-     .kind = HQ_OPTION_CHOICE,
-     .offset = AT(log_level),
-     .fallback = "info",
-     .choices = levels,
-     .help = "What is logged on stderr."},
+    HQ_OPTION_LOG_LEVEL(AT(log_level), "info"),
 };
 
 static const hq_cli cli = {
@@ -131,39 +119,40 @@ static const hq_cli cli = {
     .option_count = sizeof options / sizeof *options,
 };
 
-static void stop(void *broker)
-{
-    broker_stop(broker);
-}
-
-static int run(const settings *s)
+static hq_error open_broker(const void *all, void **served_r, hq_reason *reason)
 {
     hq_broker *broker = NULL;
-    hq_reason reason = {{0}};
-    hq_error error = broker_new(&s->broker, &broker, &reason);
-    if (!error) {
-        hq_signals *signals = signals_start(stop, broker);
-        error = broker_run(broker, &reason);
-        signals_end(&signals);
-    }
+    hq_error error = broker_new(&((const settings *)all)->broker, &broker, reason);
+    *served_r = broker;
+    return error;
+}
+
+static hq_error run_broker(void *served, hq_reason *reason)
+{
+    return broker_run(served, reason);
+}
+
+static void stop_broker(void *served)
+{
+    broker_stop(served);
+}
+
+static void close_broker(void **served_p)
+{
+    hq_broker *broker = *served_p;
     broker_free(&broker);
-    if (error)
-        fprintf(stderr, "hq-broker: %s\n", reason.text);
-    return error == HQ_EINVAL ? 2 : error ? 1 : 0;
+    *served_p = NULL;
 }
 
 int main(int argc, char **argv)
 {
     settings s = {0};
-    hq_arguments arguments;
-    int code = options_start(&cli, argc, argv, &s, &arguments);
-    if (code >= 0)
-        return code;
-    hq_log_set_level((hq_level)s.log_level);
-    signals_block();
-    socket_prepare_process();
-    code = run(&s);
-    options_free(&cli, &s);
-    socket_end_process();
-    return code;
+    const hq_daemon daemon = {.cli = &cli,
+                              .settings = &s,
+                              .log_level = &s.log_level,
+                              .open = open_broker,
+                              .run = run_broker,
+                              .stop = stop_broker,
+                              .close = close_broker};
+    return daemon_main(&daemon, argc, argv);
 }

@@ -15,6 +15,7 @@
 #include "client/progress.h"
 #include "client/session.h"
 #include "query/uhi.h"
+#include "wire/daemon.h"
 #include "wire/socket.h"
 
 enum { CANCEL_MS = 5000, WAIT_MS = 1000 };
@@ -35,8 +36,6 @@ typedef struct settings {
 } settings;
 
 #define AT(field) offsetof(settings, field)
-
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const hq_option options[] = {
     {.kind = HQ_OPTION_GROUP, .help = "Whom to ask"},
@@ -106,12 +105,7 @@ static const hq_option options[] = {
      .kind = HQ_OPTION_FLAG,
      .offset = AT(is_quiet),
      .help = "Draw nothing, show no progress."},
-    {.name = "log-level",
-     .kind = HQ_OPTION_CHOICE,
-     .offset = AT(log_level),
-     .fallback = "error",
-     .choices = levels,
-     .help = "What is logged on stderr."},
+    HQ_OPTION_LOG_LEVEL(AT(log_level), "error"),
     {.kind = HQ_OPTION_GROUP, .help = "With --local"},
     {.name = "threads",
      .letter = 't',

@@ -1,10 +1,5 @@
 /* hq-worker: computes subtasks for the brokers it finds. */
-#include <stdio.h>
-
-#include "base/log.h"
-#include "base/options.h"
-#include "base/signals.h"
-#include "wire/socket.h"
+#include "wire/daemon.h"
 #include "worker/worker.h"
 
 typedef struct settings {
@@ -13,8 +8,6 @@ typedef struct settings {
 } settings;
 
 #define AT(field) offsetof(settings, field)
-
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const hq_option options[] = {
     {.kind = HQ_OPTION_GROUP, .help = "Whom it works for"},
@@ -56,12 +49,7 @@ static const hq_option options[] = {
      .max = 100000,
      .help = "How many files stay open."},
     {.kind = HQ_OPTION_GROUP, .help = "What it tells"},
-    {.name = "log-level",
-     .kind = HQ_OPTION_CHOICE,
-     .offset = AT(log_level),
-     .fallback = "info",
-     .choices = levels,
-     .help = "What is logged on stderr."},
+    HQ_OPTION_LOG_LEVEL(AT(log_level), "info"),
 };
 
 static const hq_cli cli = {
@@ -75,39 +63,40 @@ static const hq_cli cli = {
     .option_count = sizeof options / sizeof *options,
 };
 
-static void stop(void *worker)
-{
-    worker_stop(worker);
-}
-
-static int run(const settings *s)
+static hq_error open_worker(const void *all, void **served_r, hq_reason *reason)
 {
     hq_worker *worker = NULL;
-    hq_reason reason = {{0}};
-    hq_error error = worker_new(&s->worker, &worker, &reason);
-    if (!error) {
-        hq_signals *signals = signals_start(stop, worker);
-        error = worker_run(worker, &reason);
-        signals_end(&signals);
-    }
+    hq_error error = worker_new(&((const settings *)all)->worker, &worker, reason);
+    *served_r = worker;
+    return error;
+}
+
+static hq_error run_worker(void *served, hq_reason *reason)
+{
+    return worker_run(served, reason);
+}
+
+static void stop_worker(void *served)
+{
+    worker_stop(served);
+}
+
+static void close_worker(void **served_p)
+{
+    hq_worker *worker = *served_p;
     worker_free(&worker);
-    if (error)
-        fprintf(stderr, "hq-worker: %s\n", reason.text);
-    return error == HQ_EINVAL ? 2 : error ? 1 : 0;
+    *served_p = NULL;
 }
 
 int main(int argc, char **argv)
 {
     settings s = {0};
-    hq_arguments arguments;
-    int code = options_start(&cli, argc, argv, &s, &arguments);
-    if (code >= 0)
-        return code;
-    hq_log_set_level((hq_level)s.log_level);
-    signals_block();
-    socket_prepare_process();
-    code = run(&s);
-    options_free(&cli, &s);
-    socket_end_process();
-    return code;
+    const hq_daemon daemon = {.cli = &cli,
+                              .settings = &s,
+                              .log_level = &s.log_level,
+                              .open = open_worker,
+                              .run = run_worker,
+                              .stop = stop_worker,
+                              .close = close_worker};
+    return daemon_main(&daemon, argc, argv);
 }
