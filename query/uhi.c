@@ -1,5 +1,6 @@
 #include "query/uhi.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -93,10 +94,14 @@ static const struct {
 /* The schema wants the spread of the samples; what is kept is the sum of their squared deltas. */
 static double sample_variance(hq_storage storage, const double *numbers)
 {
-    double deltas = numbers[storage_words(storage) - 1];
+    double deltas = numbers[storage_words(storage) - 1], sum = numbers[0];
     if (deltas == 0)
         return 0; /* of a single fill, and of none, it would be 0 / 0 */
-    return deltas / (numbers[0] - (storage == HQ_MEAN ? 1 : numbers[1] / numbers[0]));
+    if (storage == HQ_MEAN)
+        return deltas / (sum - 1);
+    /* Of a single fill with a weight both sides are what rounding has left of 0. */
+    double free = sum - numbers[1] / sum;
+    return fabs(free) <= 4 * DBL_EPSILON * fabs(sum) ? 0 : deltas / free;
 }
 
 /* A bin of sums, as it is written. True if something in it was NaN. */

@@ -17,7 +17,7 @@
  *     Boolean            "boolean"
  *
  * The notes are in the axis' writer_info, where boost-histogram leaves them for itself: it, and hist, read the axis
- * back as what it was. An S of 0 gives variance 0, also in a bin that was filled once or never.
+ * back as what it was. The variance of a bin that was filled once or never is written as 0.
  *
  * The schema has numbers only. An infinite sum is written as 1e999 (or -1e999): a JSON number beyond a double's range,
  * which Python and JavaScript read as infinity. A bin of which something is NaN is written as value 0 with variance

@@ -5,6 +5,7 @@
 - A collection is all branches Name_member (or Name.member) that are counted by one counter leaf. Name is the counter's
   without what tells that it counts: nMuon, NMuon, Muon_size. If that leads nowhere, it is what all branches of the
   counter have in front of their first _ or dot, if there are at least two.
+- The sum of two collections is the records of the one and then those of the other, with the members that both have.
 - event.Name is the collection, a sequence of records; event.name any other column; event["its full name"] any column.
 """
 
@@ -136,6 +137,54 @@ class Sequence:
         if isinstance(index, slice):
             return Sequence(self._members, self._column, self._positions[index])
         return self._element(self._positions[index])
+
+    def __add__(self, other):
+        return joined(self, other)
+
+
+class Joined:
+    """One sequence after another: of records with the members of these names, or, without names, of values."""
+
+    __slots__ = ("_names", "_elements")
+
+    def __init__(self, names, elements):
+        self._names, self._elements = names, elements
+
+    def __len__(self):
+        return len(self._elements)
+
+    def __iter__(self):
+        return iter(self._elements)
+
+    def __getitem__(self, index):
+        return Joined(self._names, self._elements[index]) if isinstance(index, slice) else self._elements[index]
+
+    def __add__(self, other):
+        return joined(self, other)
+
+
+def names_of(sequence):
+    if isinstance(sequence, Joined):
+        return sequence._names
+    return sequence._members.keys() if sequence._members else None
+
+
+def joined(one, other):
+    if not isinstance(other, (Sequence, Joined)):
+        return NotImplemented
+    names, others = names_of(one), names_of(other)
+    if names is None and others is None:
+        return Joined(None, [*one, *other])
+    names = names & others
+    cut = {}  # the members that are left, for each part's members
+
+    def with_names(record):
+        members = record._members
+        if id(members) not in cut:
+            cut[id(members)] = {name: members[name] for name in names}
+        return Record(cut[id(members)], record._position)
+
+    return Joined(names, [with_names(record) for record in (*one, *other)])
 
 
 class Event:

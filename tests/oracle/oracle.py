@@ -10,14 +10,18 @@ Of hq nothing is used but the text. The text is run as it stands, with three thi
   int wraps; a comparison gives a plain bool. `math` gives nan or inf where CPython's own raises. int, round, floor and
   their kin, which have no int to give for nan or inf, give 0 for nan and the nearest int64 for the rest.
 - `hist` is the class Hist below, which finds the bin by the formula floor(n * (x - low) / (high - low)) instead of
-  boost-histogram's, which puts some values on an edge into the bin below it. Sums of weights are exact (math.fsum).
+  boost-histogram's, which puts some values on an edge into the bin below it. Sums of weights are exact (math.fsum), a
+  mean and the spread around it are computed from all samples in two passes.
+- `hq` is the functions delta_phi, delta_r and invariant_mass below.
 
 The result is JSON of the UHI schema, with hq's way of writing what is not finite (query/uhi.h).
 """
 
 import argparse
 import ast
+import bisect
 import builtins
+import itertools
 import json
 import math
 import sys
@@ -25,7 +29,7 @@ import types
 
 import numpy as np
 
-from columns import Events
+from columns import Events, Joined, Sequence
 
 INT64 = np.iinfo(np.int64)
 
@@ -42,6 +46,8 @@ def number(x):
         return np.float64(x)
     if kind is int or kind is bool or kind is np.bool_:
         return np.int64(x)
+    if kind is Sequence or kind is Joined:  # what + joins
+        return x
     raise TypeError(f"{x!r} is no number")
 
 
@@ -73,12 +79,25 @@ def to_int_by(function):
 
 
 def extreme(function):
-    """min, max: the result has the wider type of all arguments."""
-    def choose(first, *others):
-        values = [number(x) for x in (first, *others)]
+    """min, max: the result has the wider type of all arguments, or is the element with the least or greatest key."""
+    def choose(first, *others, key=None, default=None):
+        items = [first, *others] if others else list(first)
+        if not items and default is not None:
+            return default
+        if key is not None:
+            return function(items, key=lambda item: number(key(item)))
+        values = [number(x) for x in items]
         result = function(values)
         return np.float64(result) if any(isinstance(x, np.float64) for x in values) else result
     return choose
+
+
+def total_of(items, start=0):
+    """sum, from left to right, without the compensation of newer Pythons."""
+    result = number(start)
+    for item in items:
+        result = result + number(item)
+    return result
 
 
 class Operands(ast.NodeTransformer):
@@ -131,7 +150,8 @@ def total(function, beyond):
         try:
             return function(*arguments)
         except (ValueError, OverflowError):
-            return float(beyond(*arguments))
+            with np.errstate(all="ignore"):
+                return float(beyond(*arguments))
     return call
 
 
@@ -153,85 +173,290 @@ def math_module():
     return module
 
 
+# --- hq ----------------------------------------------------------------------------------------------------------
+
+
+def delta_phi(a, b):
+    """The angle from b to a, in [-pi, pi) but for rounding."""
+    with np.errstate(all="ignore"):
+        d = np.float64(number(a)) - np.float64(number(b))
+        return d - 2 * np.pi * np.floor((d + np.pi) / (2 * np.pi))
+
+
+def delta_r(a, b):
+    """The distance in eta and phi."""
+    with np.errstate(all="ignore"):
+        d_eta, d_phi = np.float64(a.eta) - np.float64(b.eta), delta_phi(a.phi, b.phi)
+        return np.sqrt(d_eta * d_eta + d_phi * d_phi)
+
+
+COS, SIN, SINH = total(math.cos, np.cos), total(math.sin, np.sin), total(math.sinh, np.sinh)
+
+
+def momentum(record):
+    """px, py, pz and energy."""
+    pt, mass = np.float64(record.pt), np.float64(record.mass)
+    px, py, pz = pt * COS(record.phi), pt * SIN(record.phi), pt * SINH(record.eta)
+    return px, py, pz, np.sqrt(px * px + py * py + pz * pz + mass * mass)
+
+
+def invariant_mass(first, *others):
+    """Of the sum of the records' momenta, from left to right; that of a negative square is negative."""
+    with np.errstate(all="ignore"):
+        x, y, z, e = momentum(first)
+        for record in others:
+            px, py, pz, energy = momentum(record)
+            x, y, z, e = x + px, y + py, z + pz, e + energy
+        square = e * e - x * x - y * y - z * z
+        return -np.sqrt(-square) if square < 0 else np.sqrt(square)
+
+
+def hq_module():
+    module = types.ModuleType("hq")
+    module.delta_phi, module.delta_r, module.invariant_mass = delta_phi, delta_r, invariant_mass
+    return module
+
+
+def itertools_module():
+    module = types.ModuleType("itertools")
+    module.combinations = itertools.combinations
+    return module
+
+
 # --- hist --------------------------------------------------------------------------------------------------------
 
 
-class Regular:
-    def __init__(self, bins, start, stop, *, name="", label="", underflow=True, overflow=True, flow=True, growth=False,
-                 circular=False):
+class Transform:
+    def __init__(self, name, forward, back):
+        self.name, self.forward, self.back = name, forward, back
+
+
+LOG = Transform("log", lambda x: logarithm(x), lambda t: math.exp(t))
+SQRT = Transform("sqrt", lambda x: total(math.sqrt, np.sqrt)(x), lambda t: t * t)
+
+
+def boost_note(**what):
+    """What boost-histogram leaves itself to read the axis back as what it was."""
+    return {"writer_info": {"boost-histogram": what}}
+
+
+class Axis:
+    """What all kinds have: name, label, and how many bins of flow there are below and above."""
+
+    below, above = 1, 1
+
+    def __init__(self, name="", label="", underflow=True, overflow=True, flow=True, growth=False, circular=False):
         assert underflow and overflow and flow and not growth and not circular
-        self.bins, self.low, self.high = int(bins), float(start), float(stop)
         self.name, self.label = name, label
 
-    def index(self, x):
-        x = float(x)
-        if x < self.low:
-            return 0
-        if not x < self.high:
-            return self.bins + 1
-        return min(1 + math.floor(self.bins * (x - self.low) / (self.high - self.low)), self.bins + 1)
+    @property
+    def extent(self):
+        return self.bins + self.below + self.above
 
     def to_uhi(self):
         metadata = {key: text for key, text in (("name", self.name), ("label", self.label)) if text}
-        axis = {"type": "regular", "lower": self.low, "upper": self.high, "bins": self.bins,
-                "underflow": True, "overflow": True, "circular": False}
-        return axis | ({"metadata": metadata} if metadata else {})
+        flow = {"underflow": True, "overflow": True, "circular": False} if self.below else {}
+        return self.shape() | flow | self.note() | ({"metadata": metadata} if metadata else {})
+
+    def note(self):
+        return {}
+
+
+class Regular(Axis):
+    def __init__(self, bins, start, stop, *, transform=None, **others):
+        super().__init__(**others)
+        self.bins, self.low, self.high, self.transform = int(bins), float(start), float(stop), transform
+
+    def index(self, x):
+        t = self.transform.forward if self.transform else float
+        x, low, high = t(float(x)), t(self.low), t(self.high)
+        if x < low:
+            return 0
+        if not x < high:
+            return self.bins + 1
+        return min(1 + math.floor(self.bins * (x - low) / (high - low)), self.bins + 1)
+
+    def edges(self):
+        low, high = self.transform.forward(self.low), self.transform.forward(self.high)
+        inner = [self.transform.back(low + (high - low) * i / self.bins) for i in range(1, self.bins)]
+        return [self.low, *inner, self.high]
+
+    def ends(self):
+        return {"lower": self.low, "upper": self.high, "bins": self.bins}
+
+    def shape(self):
+        return {"type": "variable", "edges": self.edges()} if self.transform else {"type": "regular", **self.ends()}
+
+    def note(self):
+        return boost_note(transform=self.transform.name, **self.ends()) if self.transform else {}
+
+
+class Variable(Axis):
+    def __init__(self, edges, **others):
+        super().__init__(**others)
+        self.edges = [float(edge) for edge in edges]
+        self.bins = len(self.edges) - 1
+        assert self.bins > 0 and all(a < b for a, b in zip(self.edges, self.edges[1:]))
+
+    def index(self, x):
+        return bisect.bisect_right(self.edges, float(x)) if x < self.edges[-1] else self.bins + 1
+
+    def shape(self):
+        return {"type": "variable", "edges": self.edges}
+
+
+class Integer(Axis):
+    def __init__(self, start, stop, **others):
+        super().__init__(**others)
+        self.low, self.high = int(start), int(stop)
+        self.bins = self.high - self.low
+        assert self.bins > 0
+
+    def index(self, x):
+        if x < self.low:
+            return 0
+        return 1 + math.floor(x) - self.low if x < self.high else self.bins + 1
+
+    def shape(self):
+        return {"type": "regular", "lower": self.low, "upper": self.high, "bins": self.bins}
+
+    def note(self):
+        return boost_note(orig_type="Integer")
+
+
+class IntCategory(Axis):
+    below = 0
+
+    def __init__(self, categories, **others):
+        super().__init__(**others)
+        self.categories = list(categories)
+        self.bins = len(self.categories)
+        assert self.bins > 0 and len(set(self.categories)) == self.bins
+
+    def index(self, x):
+        return self.categories.index(x) if x in self.categories else self.bins
+
+    def shape(self):
+        return {"type": "category_int", "categories": self.categories, "flow": True}
+
+
+class StrCategory(IntCategory):
+    def shape(self):
+        return {"type": "category_str", "categories": self.categories, "flow": True}
+
+
+class Boolean(Axis):
+    below, above, bins = 0, 0, 2
+
+    def index(self, x):
+        return int(x != 0)
+
+    def shape(self):
+        return {"type": "boolean"}
 
 
 def storage_kind(name):
-    """Of Int64, Double and Weight only the last matters: it holds sums of weights even if no fill has one."""
+    """Of Int64 and Double either holds counts or sums of weights, as the fills have it."""
     return lambda: name
 
 
+def exact_sum(values):
+    try:
+        if all(map(math.isfinite, values)):
+            return math.fsum(values)
+    except OverflowError:
+        pass
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(np.sum(values))
+
+
+def mean_of(weights, samples):
+    """The mean, and the sum of w * (x - mean)^2. A fill of weight 0 counts for nothing."""
+    used = [(w, x) for w, x in zip(weights, samples) if w != 0]
+    if not used:
+        return 0.0, 0.0
+    if not all(math.isfinite(w) and math.isfinite(x) for w, x in used):
+        return math.nan, math.nan
+    # A sum of weights that comes back to 0 on the way leaves nothing to go on with.
+    with np.errstate(all="ignore"):
+        if (np.cumsum([w for w, _ in used]) == 0).any():
+            return math.nan, math.nan
+    if len({x for _, x in used}) == 1:
+        return used[0][1], 0.0
+    mean = math.fsum(w * x for w, x in used) / math.fsum(w for w, _ in used)
+    return mean, math.fsum(w * (x - mean) ** 2 for w, x in used)
+
+
 class Hist:
-    """Counts, or for each bin the weights that fell into it, to be summed up without rounding at the end."""
+    """For each bin the weights and the samples that fell into it, to be summed up without rounding at the end."""
 
     def __init__(self, *axes, storage="double"):
         self.axes = axes
-        self.shape = tuple(axis.bins + 2 for axis in axes)
-        self.is_weighted = (storage if isinstance(storage, str) else storage()).lower() == "weight"
+        self.shape = tuple(axis.extent for axis in axes)
+        self.storage = (storage if isinstance(storage, str) else storage()).lower()
+        assert self.storage in ("int64", "double", "weight", "mean", "weightedmean"), self.storage
+        self.is_weighted = self.storage == "weight"
+        self.has_mean = self.storage in ("mean", "weightedmean")
         self.fills = 0
         self.counts = {}
         self.weights = {}
+        self.samples = {}
 
-    def fill(self, *values, weight=None, **named):
+    def fill(self, *values, weight=None, sample=None, **named):
         values = list(values) + [named[axis.name] for axis in self.axes[len(values):]]
         assert len(values) == len(self.axes), "fill takes a value for each axis"
-        bin = tuple(axis.index(number(x)) for axis, x in zip(self.axes, values))
+        assert (sample is not None) == self.has_mean, "a profile takes a sample, and nothing else does"
+        bin = tuple(axis.index(x if isinstance(x, str) else number(x)) for axis, x in zip(self.axes, values))
         self.fills += 1
         self.counts[bin] = self.counts.get(bin, 0) + 1
         self.weights.setdefault(bin, []).append(1.0 if weight is None else float(number(weight)))
+        if self.has_mean:
+            self.samples.setdefault(bin, []).append(float(number(sample)))
 
     def sums(self):
         """The sums of w and of w * w, as arrays with flow."""
-        def exact(values):
-            try:
-                if all(map(math.isfinite, values)):
-                    return math.fsum(values)
-            except OverflowError:
-                pass
-            with np.errstate(invalid="ignore", over="ignore"):
-                return float(np.sum(values))
         value, variance = np.zeros(self.shape), np.zeros(self.shape)
         for bin, weights in self.weights.items():
-            value[bin], variance[bin] = exact(weights), exact([w * w for w in weights])
+            value[bin], variance[bin] = exact_sum(weights), exact_sum([w * w for w in weights])
         return value, variance
 
-    def to_uhi(self, name):
-        storage = {"type": "int"}
-        metadata = {"name": name, "hq_fills": self.fills}
-        if self.is_weighted:
-            value, variance = self.sums()
-            unknown = np.isnan(value) | np.isnan(variance)
-            if unknown.any():
-                metadata["hq_nan_bins"] = int(unknown.sum())
-            storage = {"type": "weighted", "values": np.where(unknown, 0, value),
-                       "variances": np.where(unknown, np.inf, variance)}
+    def means(self):
+        """The means of the samples and their variances, as arrays with flow."""
+        value, variance = np.zeros(self.shape), np.zeros(self.shape)
+        sums, squares = self.sums()
+        for bin, weights in self.weights.items():
+            value[bin], deltas = mean_of(weights, self.samples[bin])
+            with np.errstate(all="ignore"):
+                free = sums[bin] - (1 if self.storage == "mean" else squares[bin] / sums[bin])
+                is_one = self.storage != "mean" and abs(free) <= 4 * np.finfo(float).eps * abs(sums[bin])
+                variance[bin] = 0 if deltas == 0 or is_one else np.float64(deltas) / free
+        return value, variance
+
+    def storage_to_uhi(self):
+        """And how many bins hold what is no number."""
+        if self.has_mean:
+            sums, squares = self.sums()
+            value, variance = self.means()
+            arrays = {"counts": sums} if self.storage == "mean" else {"sum_of_weights": sums,
+                                                                     "sum_of_weights_squared": squares}
+        elif self.is_weighted:
+            arrays, (value, variance) = {}, self.sums()
         else:
             counts = np.zeros(self.shape, np.int64)
             for bin, count in self.counts.items():
                 counts[bin] = count
-            storage["values"] = counts
+            return {"type": "int", "values": counts}, 0
+        kind = {"mean": "mean", "weightedmean": "weighted_mean"}.get(self.storage, "weighted")
+        arrays |= {"values": value, "variances": variance}
+        unknown = np.isnan(list(arrays.values())).any(axis=0)
+        arrays = {key: np.where(np.isnan(array), 0, array) for key, array in arrays.items()}
+        arrays |= {"values": np.where(unknown, 0, arrays["values"]),
+                   "variances": np.where(unknown, np.inf, arrays["variances"])}
+        return {"type": kind, **arrays}, int(unknown.sum())
+
+    def to_uhi(self, name):
+        storage, unknown = self.storage_to_uhi()
+        metadata = {"name": name, "hq_fills": self.fills} | ({"hq_nan_bins": unknown} if unknown else {})
         return {"uhi_schema": 1, "metadata": metadata, "axes": [axis.to_uhi() for axis in self.axes],
                 "storage": storage}
 
@@ -243,11 +468,15 @@ class Hist:
 
 def hist_modules():
     module, axis, storage = types.ModuleType("hist"), types.ModuleType("hist.axis"), types.ModuleType("hist.storage")
-    axis.Regular = Regular
-    for name in ("Int64", "Double", "Weight"):
+    transform = types.ModuleType("hist.axis.transform")
+    for kind in (Regular, Variable, Integer, IntCategory, StrCategory, Boolean):
+        setattr(axis, kind.__name__, kind)
+    transform.log, transform.sqrt = LOG, SQRT
+    for name in ("Int64", "Double", "Weight", "Mean", "WeightedMean"):
         setattr(storage, name, storage_kind(name))
+    axis.transform = transform
     module.Hist, module.axis, module.storage = Hist, axis, storage
-    return {"hist": module, "hist.axis": axis, "hist.storage": storage}
+    return {"hist": module, "hist.axis": axis, "hist.axis.transform": transform, "hist.storage": storage}
 
 
 # --- running -----------------------------------------------------------------------------------------------------
@@ -261,15 +490,16 @@ def weighted_names(tree):
 
 
 def namespace(events):
-    modules = {"math": math_module(), **hist_modules()}
+    modules = {"math": math_module(), "hq": hq_module(), "itertools": itertools_module(), **hist_modules()}
 
     def importer(name, globals=None, locals=None, fromlist=(), level=0):
         if name not in modules:
             raise ImportError(f"a query cannot import {name}")
         return modules[name if fromlist else name.split(".")[0]]
 
-    names = {name: getattr(builtins, name) for name in ("bool", "enumerate", "float", "len", "range")}
-    names |= {"int": to_int, "round": to_int_by(round), "min": extreme(min), "max": extreme(max),
+    names = {name: getattr(builtins, name) for name in ("all", "any", "bool", "enumerate", "float", "len", "range",
+                                                    "sorted", "zip")}
+    names |= {"sum": total_of, "int": to_int, "round": to_int_by(round), "min": extreme(min), "max": extreme(max),
               "abs": lambda x: abs(number(x)), "pow": power, "__import__": importer}
     return {"__builtins__": names, "__hq_number": number, "__hq_power": power, "__hq_bool": bool, "events": events}
 

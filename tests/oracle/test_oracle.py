@@ -109,6 +109,96 @@ def test_hist():
     assert storage["values"] == [0, math.inf, 0] and storage["variances"] == [math.inf, math.inf, 0]
 
 
+def test_kinds_of_axes():
+    """Each agrees with boost-histogram's wherever that takes the value; the rest by their definitions."""
+    rng = np.random.default_rng(2)
+    reals = [*rng.uniform(-2, 25, 200), math.nan, math.inf, -math.inf]
+    wholes = list(range(-6, 12))
+    bh = boost_histogram.axis
+    for ours, theirs, values in (
+            (oracle.Regular(9, 0.5, 20, transform=oracle.LOG), bh.Regular(9, 0.5, 20, transform=bh.transform.log), reals),
+            (oracle.Regular(9, 2, 20, transform=oracle.SQRT), bh.Regular(9, 2, 20, transform=bh.transform.sqrt), reals),
+            (oracle.Variable([-1, 0, 0.5, 3, 17]), bh.Variable([-1, 0, 0.5, 3, 17]), [*reals, -1, 0, 0.5, 3, 17]),
+            (oracle.Integer(-2, 5), bh.Integer(-2, 5), wholes),
+            (oracle.IntCategory([3, -4, 9]), bh.IntCategory([3, -4, 9]), wholes),
+            (oracle.StrCategory(["a", "b"]), bh.StrCategory(["a", "b"]), ["b", "a", "", "B"]),
+            (oracle.Boolean(), bh.Boolean(), [False, True])):
+        real = oracle.Hist(ours).to_hist()
+        assert real.axes[0].extent == ours.extent == theirs.extent and real.axes[0].traits == theirs.traits
+        assert np.allclose(real.axes[0].edges, theirs.edges, rtol=1e-15, atol=0)
+        assert type(real.axes[0]) is getattr(hist.axis, type(ours).__name__)
+        for x in values:
+            filled = boost_histogram.Histogram(theirs).fill([x]).view(flow=True)
+            assert filled[ours.index(x)] == 1, (ours, x)
+    assert [oracle.Regular(4, 0, 16, transform=oracle.SQRT).index(x) for x in (-1, 0, 1, 4, 9, 16)] == [5, 1, 2, 3, 4, 5]
+    assert [oracle.Regular(3, 1, 1000, transform=oracle.LOG).index(x) for x in (-1, 0, 1, 99, 1000)] == [4, 0, 1, 2, 4]
+    assert [oracle.Integer(-2, 3).index(np.float64(x)) for x in (-2.5, -0.5, 2.9, 3, math.nan)] == [0, 2, 5, 6, 6]
+    assert [oracle.IntCategory([3, 1]).index(np.float64(x)) for x in (3, 1.5, math.nan)] == [0, 2, 2]
+
+
+def test_profiles():
+    """The means and their spread are those that boost-histogram finds."""
+    rng = np.random.default_rng(3)
+    x, samples, weights = rng.uniform(-0.2, 1.2, 3000), rng.normal(5, 2, 3000), rng.uniform(0.1, 3, 3000)
+    for name, kind in (("Mean", boost_histogram.storage.Mean), ("WeightedMean", boost_histogram.storage.WeightedMean)):
+        for some in (None, weights):
+            ours = oracle.Hist(oracle.Regular(7, 0, 1), storage=oracle.storage_kind(name))
+            for i in range(3000):
+                ours.fill(x[i], sample=samples[i], weight=None if some is None else some[i])
+            theirs = boost_histogram.Histogram(boost_histogram.axis.Regular(7, 0, 1), storage=kind())
+            theirs.fill(x, sample=samples, weight=some)
+            read = ours.to_hist()
+            assert issubclass(read.storage_type, kind)
+            for field in read.view().dtype.names:
+                assert np.allclose(read.view(flow=True)[field], theirs.view(flow=True)[field], rtol=1e-12, atol=0)
+    few = oracle.Hist(oracle.Boolean(), storage="WeightedMean")
+    few.fill(True, sample=0.7, weight=0.3)
+    few.fill(False, sample=3, weight=0)
+    storage = json.loads(oracle.document({"few": few}))["few"]["storage"]
+    assert storage == {"type": "weighted_mean", "sum_of_weights": [0, 0.3], "sum_of_weights_squared": [0, 0.3 * 0.3],
+                       "values": [0, 0.7], "variances": [0, 0]}
+    few.fill(False, sample=math.nan)
+    document = json.loads(oracle.document({"few": few}))["few"]
+    assert document["storage"]["variances"] == [math.inf, 0] and document["metadata"]["hq_nan_bins"] == 1
+
+
+class Particle:
+    def __init__(self, pt, eta, phi, mass=0.0):
+        self.pt, self.eta, self.phi, self.mass = pt, eta, phi, mass
+
+
+def test_library():
+    pi = math.pi
+    for a, b, expected in ((1, 0.5, 0.5), (3, -3, 6 - 2 * pi), (-3, 3, 2 * pi - 6), (pi, 0, -pi), (0, pi, -pi), (100, 0, 100 - 32 * pi)):
+        assert abs(oracle.delta_phi(a, b) - expected) < 1e-13
+    assert math.isnan(oracle.delta_phi(math.inf, 0))
+    assert abs(oracle.delta_r(Particle(1, 1, 3.1), Particle(1, 1.3, 3.5 - 2 * pi)) - 0.5) < 1e-12
+    one, other = Particle(40, 0.3, 0.2, 0.1), Particle(30, -1.2, 2.9, 4)
+    assert abs(oracle.invariant_mass(one) - 0.1) < 1e-9 and abs(oracle.invariant_mass(other) - 4) < 1e-9
+    energies = [math.hypot(p.pt * math.cosh(p.eta), p.mass) for p in (one, other)]
+    dot = one.pt * other.pt * (math.cos(0.2 - 2.9) + math.sinh(0.3) * math.sinh(-1.2))
+    pair = math.sqrt(0.1**2 + 4**2 + 2 * (energies[0] * energies[1] - dot))
+    assert abs(oracle.invariant_mass(one, other) - pair) < 1e-9
+    assert abs(oracle.invariant_mass(one, one, one) - 0.3) < 1e-6
+    light = oracle.invariant_mass(Particle(50, 3.0, 1.1))
+    assert abs(light) < 1e-4 and type(light) is np.float64
+    squares = [oracle.invariant_mass(Particle(pt / 7, 2.3, 0.4)) for pt in range(1, 200)]
+    assert any(mass < 0 for mass in squares) and not any(math.isnan(mass) for mass in squares)
+
+
+def test_builtins():
+    for expression, expected in {
+        "sum(x * x for x in range(4))": 14, "sum([0.1, 0.2, 0.3])": 0.1 + 0.2 + 0.3, "sum(())": 0,
+        "any(x > 2 for x in (1, 2))": False, "all(x > 0 for x in (1, 2))": True, "len([x for x in range(9) if x % 2])": 4,
+        "min((3, 1.5, 2))": 1.5, "max((x for x in ()), default=-1)": -1, "max((1, -5, 3), key=lambda x: x * x)": -5,
+        "min((4, 2, 2.5), key=lambda x: abs(x - 3))": 2.5, "sorted((3, 1, 2), reverse=True)[0]": 3,
+        "sorted((3, 1, 2), key=lambda x: -x)[1]": 2, "sum(a * b for a, b in zip((1, 2), (3, 4)))": 11,
+        "sum([9223372036854775807, 1])": -2**63,
+    }.items():
+        assert same(value_of(expression), expected), expression
+    assert value_of("list_[1][2]", "from itertools import combinations\nlist_ = [c for c in combinations((5, 6, 7, 8), 3)]") == 8
+
+
 def test_columns(data_dir):
     def find(name):
         return next(iter(glob.glob(f"{data_dir}/{name}") + glob.glob(f"{data_dir}/*/{name}")))
@@ -130,6 +220,19 @@ def test_columns(data_dir):
         assert list(event.Jet_Px[1:]) == expected.tolist()[1:]
         assert len(event.Jet) == event.NJet == len(expected)
         assert event["Jet_Px"][:0] is not None and not event.Jet[5:2]
+    event = next(event for event in events if len(event.Muon) == 2 and len(event.Electron) == 1)
+    leptons = event.Muon + event.Electron
+    assert [lepton.Px for lepton in leptons] == list(event.Muon_Px) + list(event.Electron_Px)
+    assert len(leptons) == 3 and leptons[-1].E == event.Electron[0].E and leptons[1:][0].Iso == event.Muon[1].Iso
+    both = event.Jet + event.Muon + event.Jet
+    assert len(both) == 2 * len(event.Jet) + 2
+    for wrong in ("Charge", "Iso", "btag"):
+        try:
+            getattr(both[0], wrong)
+        except AttributeError:
+            continue
+        raise AssertionError(f"{wrong} is not in both")
+    assert list(event.Muon_Px + event.Electron_Px)[2] == event.Electron[0].Px
     assert type(events[0].triggerIsoMu24) is bool and type(events[0].NJet) is int and type(events[0].MET_px) is float
     for wrong in (lambda: events[0].Jets, lambda: events[0].Muon[0].px, lambda: events[0].Muon[99]):
         try:
@@ -201,6 +304,32 @@ def test_compare():
         assert result.returncode == 1 and result.stdout == "h: values in [1, 2): 2 and 3\n"
 
 
+def test_compare_kinds():
+    axes = (oracle.Variable([0, 1, 10]), oracle.IntCategory([11, 13]), oracle.StrCategory(["a"]), oracle.Boolean())
+    h = oracle.Hist(*axes, storage="WeightedMean")
+    for i in range(100):
+        h.fill(i % 3, 11, "a", i % 2 == 0, sample=1e6 + i, weight=1 + i / 50)
+    plain = json.loads(oracle.document({"h": h}))
+    assert compare.differences(plain, plain) == []
+
+    def changed(key, factor):
+        other = copy.deepcopy(plain)
+        array = np.array(other["h"]["storage"][key])
+        array[1, 0, 0, 1] *= factor
+        other["h"]["storage"][key] = array.tolist()
+        return compare.differences(plain, other)
+
+    for key in ("sum_of_weights", "sum_of_weights_squared", "values"):
+        assert changed(key, 1 + 1e-13) == []
+        assert len(changed(key, 1 + 1e-10)) == 1 and f"{key} in [0, 1) x 11 x 'a' x True" in changed(key, 1 + 1e-10)[0]
+    assert changed("variances", 1 + 1e-10) == []  # samples of a million with a spread of a hundred
+    assert len(changed("variances", 1.01)) == 1
+    for axis, key, value in ((0, "edges", [0, 1, 11]), (1, "categories", [11, 12]), (2, "categories", ["b"])):
+        other = copy.deepcopy(plain)
+        other["h"]["axes"][axis][key] = value
+        assert key in compare.differences(plain, other)[0]
+
+
 def test_zpeak(data_dir):
     """The example that the demonstration shows: its fullest bin lies at the Z."""
     query = f"{os.path.dirname(os.path.dirname(HERE))}/queries/zpeak.py"
@@ -213,6 +342,11 @@ if __name__ == "__main__":
     test_scalars()
     test_bins()
     test_hist()
+    test_kinds_of_axes()
+    test_profiles()
+    test_library()
+    test_builtins()
     test_columns(sys.argv[1])
     test_compare()
+    test_compare_kinds()
     test_zpeak(sys.argv[1])
