@@ -241,17 +241,19 @@ static void cancel(hq_broker *broker, hq_message *message)
     hq_query *query = query_find(broker, &id);
     if (!query || query_is_over(query))
         return;
-    if (query->listener_count <= 1) {
-        query_cancel(query);
-        return;
-    }
-    for (size_t i = 0; i < query->listener_count; i++)
-        if (peer_is_equal(&query->listeners[i].peer, message_peer(message))) {
-            tell_failed(query, &query->listeners[i], QUERY_CANCELLED, HQ_ECANCELLED,
-                        "cancelled; others still wait for its result, so it goes on");
-            query->listeners[i] = query->listeners[--query->listener_count];
+    /* A peer that does not listen to the query has no say in it: it attaches first. */
+    for (size_t i = 0; i < query->listener_count; i++) {
+        if (!peer_is_equal(&query->listeners[i].peer, message_peer(message)))
+            continue;
+        if (query->listener_count == 1) {
+            query_cancel(query);
             return;
         }
+        tell_failed(query, &query->listeners[i], QUERY_CANCELLED, HQ_ECANCELLED,
+                    "cancelled; others still wait for its result, so it goes on");
+        query->listeners[i] = query->listeners[--query->listener_count];
+        return;
+    }
 }
 
 static void status(hq_broker *broker, hq_message *message)

@@ -151,7 +151,7 @@ struct hq_broker {
 
     size_t partial_bytes_waiting;
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
-    int64_t ticked_ms, swept_ms;
+    int64_t ticked_ms, swept_ms, leases_ms;
     hq_broker_counters counters;
 };
 

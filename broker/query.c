@@ -496,7 +496,8 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
 /* What no other worker would do better. */
 static bool is_final(hq_error error)
 {
-    return error == HQ_EQUERY || error == HQ_ETIMEOUT || error == HQ_EMISMATCH || error == HQ_EUNSUPPORTED;
+    return error == HQ_EQUERY || error == HQ_ETIMEOUT || error == HQ_EMISMATCH || error == HQ_EUNSUPPORTED ||
+           error == HQ_ELIMIT;
 }
 
 void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure)

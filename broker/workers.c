@@ -74,6 +74,12 @@ void workers_free(hq_broker *broker)
 
 void workers_check_leases(hq_broker *broker, int64_t now_ms)
 {
+    /* A broker that stood still did not hear either: its own silence is not held against the workers. */
+    int64_t stood_ms = now_ms - broker->leases_ms - 2 * HQ_TICK_MS;
+    broker->leases_ms = now_ms;
+    for (size_t i = 0; stood_ms > 0 && i < broker->node_count; i++)
+        if (broker->nodes[i])
+            broker->nodes[i]->heard_ms += stood_ms;
     for (size_t i = 0; i < broker->node_count; i++)
         if (broker->nodes[i] && now_ms - broker->nodes[i]->heard_ms > broker->settings.lease_ms) {
             broker->counters.workers_lost++;

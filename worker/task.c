@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-enum { MAX_COLUMN_BYTES = INT32_MAX }; /* of one column of one partition */
+enum {
+    MAX_COLUMN_BYTES = INT32_MAX, /* of one column of one partition */
+    MAX_CONTENTS = 512 << 20      /* half of what a broker's socket takes in one frame */
+};
 
 struct hq_task {
     atomic_int holders, cancelled;
@@ -196,6 +199,13 @@ static void run_loop(hq_task *task, const hq_order *order, const hq_file_entry *
     } else {
         outcome->entries = run.entries;
         histset_encode(bench->hists, &outcome->contents);
+        if (outcome->contents.size > MAX_CONTENTS) {
+            outcome->failure.error =
+                hq_fail(&outcome->failure.reason, HQ_ELIMIT,
+                        "%s: histograms of %zu bytes are more than a message takes: fewer bins are needed", task->name,
+                        outcome->contents.size);
+            buffer_clear(&outcome->contents);
+        }
     }
     histset_reset(bench->hists);
 }
