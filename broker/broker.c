@@ -273,6 +273,19 @@ static long tick(hq_broker *broker, int64_t now_ms)
     return wait_ms < 1 ? 1 : wait_ms;
 }
 
+/* A query that is under way is not lost with this broker: what was computed of it goes into the store, for as long as
+ * one call to that may take. */
+static void keep_all(hq_broker *broker)
+{
+    for (size_t i = 0; i < broker->active_count; i++)
+        keep_partials(broker->active[i]);
+    int64_t until_ms = hq_now_ms() + broker->settings.store_timeout_ms, left_ms;
+    zmq_pollitem_t item = {NULL, jobs_fd(broker->keeper), ZMQ_POLLIN, 0};
+    while (jobs_waiting(broker->keeper) > 0 && (left_ms = until_ms - hq_now_ms()) > 0)
+        if (zmq_poll(&item, 1, (long)left_ms) > 0)
+            jobs_dispatch(broker->keeper);
+}
+
 static void tell_all_of_the_end(hq_broker *broker)
 {
     for (size_t i = 0; i < broker->active_count; i++) {
@@ -312,6 +325,7 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
         workers_hand_out(broker);
     }
     broker->is_stopping = true;
+    keep_all(broker);
     tell_all_of_the_end(broker);
     return HQ_OK;
 }
