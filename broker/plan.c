@@ -1,4 +1,5 @@
 /* broker/plan.c - the job that opens a dataset's files and checks the query's text against what they hold. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -29,6 +30,26 @@ static hq_error resolve(hq_plan *plan, const char *datasets)
     return HQ_OK;
 }
 
+/* A column that the text asks for in vain may be one that only some files have: then the hint names a file that lacks
+ * it. */
+static void explain_dropped(hq_plan *plan)
+{
+    const hq_dataset *dataset = plan->dataset;
+    const char *message = plan->complaint.message;
+    for (size_t i = 0; i < dataset->dropped_count; i++) {
+        const hq_dropped *dropped = &dataset->dropped[i];
+        bool is_named = strstr(message, dropped->name) != NULL;
+        bool is_member = dropped->collection && strstr(message, dropped->collection) &&
+                         strstr(message, dropped->member);
+        if (!is_named && !is_member)
+            continue;
+        snprintf(plan->complaint.hint, sizeof plan->complaint.hint,
+                 "not every file of this dataset has %s: %s has it not, or in another type", dropped->name,
+                 dataset->files[dropped->file].path);
+        return;
+    }
+}
+
 static void plan_run(void *context)
 {
     hq_plan *plan = context;
@@ -46,6 +67,8 @@ static void plan_run(void *context)
     if (!plan->error)
         plan->error = program_parse(query->text, strlen(query->text), plan->dataset->schema, &plan->program,
                                     &plan->complaint);
+    if (plan->error && plan->complaint.message[0])
+        explain_dropped(plan);
     if (plan->error)
         return;
     plan->program_print = program_fingerprint(plan->program);

@@ -23,9 +23,9 @@ typedef struct planned_file {
 typedef struct file_planning {
     const hq_wanted *wanted;
     uint64_t target_entries;
-    planned_file *files;     /* one for each wanted; written by the thread that took it */
-    hq_schema *schema;       /* of the first file with entries; set before there are threads */
-    atomic_bool *is_dropped; /* for each of its fields */
+    planned_file *files;       /* one for each wanted; written by the thread that took it */
+    hq_schema *schema;         /* of the first file with entries; set before there are threads */
+    atomic_size_t *dropped_by; /* for each of its fields, 1 + the wanted file that lacks it; 0: none does */
     atomic_size_t next;
     atomic_bool has_failed;
     pthread_mutex_t lock; /* guards what follows */
@@ -43,9 +43,17 @@ static bool fields_agree(const hq_field *one, const hq_field *other)
             (strcmp(one->collection, other->collection) == 0 && strcmp(one->member, other->member) == 0));
 }
 
+/* The first of several files is named, whichever thread comes first. */
+static void note_dropped(atomic_size_t *dropped_by, size_t by)
+{
+    size_t old = atomic_load(dropped_by);
+    while ((old == 0 || by < old) && !atomic_compare_exchange_weak(dropped_by, &old, by))
+        ;
+}
+
 /* Marks the fields that the file lacks or has otherwise. Files of one dataset mostly have the same fields in the same
  * order, so the search begins where the field would then be. */
-static void compare_schema(file_planning *planning, const hq_schema *schema)
+static void compare_schema(file_planning *planning, size_t file, const hq_schema *schema)
 {
     for (size_t i = 0; i < planning->schema->count; i++) {
         const hq_field *mine = &planning->schema->fields[i];
@@ -53,7 +61,7 @@ static void compare_schema(file_planning *planning, const hq_schema *schema)
         if (!theirs || strcmp(mine->name, theirs->name) != 0)
             theirs = schema_find(schema, mine->name);
         if (!theirs || !fields_agree(mine, theirs))
-            atomic_store_explicit(&planning->is_dropped[i], true, memory_order_relaxed);
+            note_dropped(&planning->dropped_by[i], file + 1);
     }
 }
 
@@ -109,7 +117,7 @@ static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reas
             cut(planned, borders, border_count, planning->target_entries);
             free(borders);
             if (planning->schema)
-                compare_schema(planning, tree_schema(tree));
+                compare_schema(planning, index, tree_schema(tree));
             else
                 planning->schema = schema_copy(tree_schema(tree));
         }
@@ -158,7 +166,7 @@ static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
                 count > 1 ? " and all other files are empty" : " is empty");
         return HQ_EINVAL;
     }
-    planning->is_dropped = hq_calloc(planning->schema->count + 1, sizeof *planning->is_dropped);
+    planning->dropped_by = hq_calloc(planning->schema->count + 1, sizeof *planning->dropped_by);
     atomic_store(&planning->next, first);
 
     pthread_t threads[MAX_THREADS];
@@ -203,6 +211,26 @@ static hq_error check_doubles(const hq_dataset *dataset, hq_reason *reason)
     return error;
 }
 
+/* The columns that all files have, and those that some file lacks. */
+static void gather_schema(const file_planning *planning, const uint32_t *indexes, hq_dataset *dataset)
+{
+    size_t capacity = 0;
+    dataset->schema = schema_new();
+    for (size_t i = 0; i < planning->schema->count; i++) {
+        const hq_field *field = &planning->schema->fields[i];
+        size_t by = atomic_load(&planning->dropped_by[i]);
+        if (by == 0) {
+            schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->is_jagged);
+            continue;
+        }
+        HQ_GROW(dataset->dropped, dataset->dropped_count, capacity);
+        dataset->dropped[dataset->dropped_count++] = (hq_dropped){.name = hq_strdup(field->name),
+                                                                  .collection = hq_strdup(field->collection),
+                                                                  .member = hq_strdup(field->member),
+                                                                  .file = indexes[by - 1]};
+    }
+}
+
 /* Moves what planning found into the dataset. */
 static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *reason)
 {
@@ -214,10 +242,12 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
                        partitions, HQ_MAX_PARTITIONS);
     dataset->files = hq_calloc(count, sizeof *dataset->files);
     dataset->partitions = hq_calloc(partitions, sizeof *dataset->partitions);
+    uint32_t *indexes = hq_calloc(count, sizeof *indexes); /* of the wanted files in the dataset */
     for (size_t i = 0; i < count; i++) {
         planned_file *planned = &planning->files[i];
         if (planned->file.entries == 0)
             continue;
+        indexes[i] = (uint32_t)dataset->file_count;
         for (size_t j = 0; j < planned->partition_count; j++) {
             hq_partition *partition = &dataset->partitions[dataset->partition_count++];
             *partition = planned->partitions[j];
@@ -227,12 +257,8 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
         dataset->files[dataset->file_count++] = planned->file;
         planned->file = (hq_dataset_file){0};
     }
-    dataset->schema = schema_new();
-    for (size_t i = 0; i < planning->schema->count; i++) {
-        const hq_field *field = &planning->schema->fields[i];
-        if (!atomic_load(&planning->is_dropped[i]))
-            schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->is_jagged);
-    }
+    gather_schema(planning, indexes, dataset);
+    free(indexes);
     return check_doubles(dataset, reason);
 }
 
@@ -251,7 +277,7 @@ static hq_error plan_wanted(const hq_wanted *wanted, uint64_t target_entries, hq
         free(planning.files[i].partitions);
     }
     free(planning.files);
-    free(planning.is_dropped);
+    free(planning.dropped_by);
     schema_free(&planning.schema);
     pthread_mutex_destroy(&planning.lock);
     return error;
@@ -299,8 +325,14 @@ void dataset_free(hq_dataset **dataset_p)
         free(dataset->files[i].path);
         free(dataset->files[i].tree);
     }
+    for (size_t i = 0; i < dataset->dropped_count; i++) {
+        free(dataset->dropped[i].name);
+        free(dataset->dropped[i].collection);
+        free(dataset->dropped[i].member);
+    }
     free(dataset->files);
     free(dataset->partitions);
+    free(dataset->dropped);
     schema_free(&dataset->schema);
     free(dataset);
     *dataset_p = NULL;

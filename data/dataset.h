@@ -28,6 +28,12 @@ typedef struct hq_partition {
     uint64_t first, last; /* entries, last exclusive */
 } hq_partition;
 
+/* A column of the first file that is no column of the dataset, and a file that lacks it or has it in another type. */
+typedef struct hq_dropped {
+    char *name, *collection, *member; /* as hq_field has them */
+    uint32_t file;                    /* index into files */
+} hq_dropped;
+
 typedef struct hq_dataset {
     hq_dataset_file *files; /* those that have entries */
     size_t file_count;
@@ -36,6 +42,8 @@ typedef struct hq_dataset {
     uint64_t entries;
     hq_schema *schema; /* that of the first file that has entries; columns that a later file lacks or has in another
                           type are dropped */
+    hq_dropped *dropped;
+    size_t dropped_count;
 } hq_dataset;
 
 /* Opens every file once and cuts it at borders into partitions of about target_entries, as even as the borders allow (a

@@ -90,6 +90,11 @@ static hq_error expand_spec(const char *spec, hq_wanted *wanted, hq_reason *reas
     const char *colon = strrchr(spec, ':');
     if (error != HQ_ENOTFOUND)
         return error;
+    if (strncmp(spec, empty_prefix, strlen(empty_prefix)) == 0)
+        return hq_fail(reason, HQ_EINVAL, "\"%s\": after empty: comes the number of partitions, as in empty:1000",
+                       spec);
+    if (strpbrk(spec, "*?[") && !colon)
+        return hq_fail(reason, HQ_ENOTFOUND, "\"%s\": no file matches", spec);
     if (!colon || colon == spec || colon[1] == 0)
         return hq_fail(reason, HQ_ENOTFOUND, "\"%s\": no such file%s", spec,
                        colon ? "; a tree is named after a colon, FILE:TREE" : "");

@@ -284,18 +284,20 @@ static hq_error fail_at_fault(const hq_code *code, hq_run *run, const code_state
     run->fault_entry = state->fault_entry;
     run->fault_line = fault->line;
     if (state->fault_length < 0)
-        return hq_fail(reason, HQ_EQUERY, "line %d: %s", fault->line, fault->text);
-    return hq_fail(reason, HQ_EQUERY, "line %d: index %lld is out of range: %s has %lld element%s here", fault->line,
+        return hq_fail(reason, HQ_EQUERY, "%s", fault->text);
+    return hq_fail(reason, HQ_EQUERY, "index %lld is out of range: %s has %lld element%s here",
                    (long long)state->fault_index, fault->text, (long long)state->fault_length,
                    state->fault_length == 1 ? "" : "s");
 }
 
-/* Clang's check of calls through pointers reads what stands before a function, which for machine code may be nothing. */
+/* Clang's check of calls through pointers reads what stands before a function, which for machine code may be nothing.
+ */
 #ifdef __clang__
 __attribute__((no_sanitize("function")))
 #endif
-static hq_error run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins,
-                           int64_t *const *fills, hq_reason *reason)
+static hq_error
+run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins, int64_t *const *fills,
+           hq_reason *reason)
 {
     code_state state = {.cancel = run->cancel, .deadline_ms = run->deadline_ms, .stopped = HQ_OK};
     hq_outcome outcome = OUTCOME_DONE;

@@ -174,7 +174,7 @@ static void name_fault(hq_task *task, const hq_order *order, const hq_file_entry
     if (failure->error == HQ_EQUERY) {
         failure->entry = order->first + run->fault_entry;
         failure->line = (uint32_t)run->fault_line;
-        hq_fail_within(&failure->reason, HQ_EQUERY, "%s:%d: at entry %llu of %s", task->name, run->fault_line,
+        hq_fail_within(&failure->reason, HQ_EQUERY, "%s:%d: entry %llu of %s", task->name, run->fault_line,
                        (unsigned long long)failure->entry, file->path);
     } else if (failure->error == HQ_ETIMEOUT) {
         hq_fail(&failure->reason, HQ_ETIMEOUT,

@@ -50,21 +50,21 @@ static void an_index_out_of_range_names_its_place(void **state)
         const char *reason;
     } FAULTS[] = {
         /* the body begins in line 6 */
-        {"h.fill(event.Muon[0].pt)", 0, 6, "line 6: index 0 is out of range: event.Muon has 0 elements here"},
+        {"h.fill(event.Muon[0].pt)", 0, 6, "index 0 is out of range: event.Muon has 0 elements here"},
         {"if len(event.Muon) > 0:\n    x = 1\n    h.fill(event.Muon[x].pt)", 1, 8,
-         "line 8: index 1 is out of range: event.Muon has 1 element here"},
+         "index 1 is out of range: event.Muon has 1 element here"},
         {"if len(event.Muon) > 1:\n    h.fill(event.Muon[-3].pt)", 2, 7,
-         "line 7: index -3 is out of range: event.Muon has 2 elements here"},
+         "index -3 is out of range: event.Muon has 2 elements here"},
         {"m = event.Muon[1:]\nfor i in range(3):\n    h.fill(m[i].pt)", 0, 8,
-         "line 8: index 0 is out of range: m has 0 elements here"},
+         "index 0 is out of range: m has 0 elements here"},
         {"h.fill(event.hit[-9223372036854775808])", 0, 6,
-         "line 6: index -9223372036854775808 is out of range: event.hit has 3 elements here"},
+         "index -9223372036854775808 is out of range: event.hit has 3 elements here"},
         {"h.fill(event.hit[9223372036854775807])", 0, 6,
-         "line 6: index 9223372036854775807 is out of range: event.hit has 3 elements here"},
-        {"h.fill(event.hit[0])", 1, 6, "line 6: index 0 is out of range: event.hit has 0 elements here"},
+         "index 9223372036854775807 is out of range: event.hit has 3 elements here"},
+        {"h.fill(event.hit[0])", 1, 6, "index 0 is out of range: event.hit has 0 elements here"},
         {"h.fill(2 ** (1 - event.run))", 1, 6,
-         "line 6: an int to the power of a negative int is no int: make one of them a float(…)"},
-        {"for i in range(0, 9, event.run - 3): h.fill(i)", 2, 6, "line 6: the step of range is 0"},
+         "an int to the power of a negative int is no int: make one of them a float(…)"},
+        {"for i in range(0, 9, event.run - 3): h.fill(i)", 2, 6, "the step of range is 0"},
     };
     for (size_t i = 0; i < sizeof FAULTS / sizeof *FAULTS; i++) {
         prepared made = prepare(*state, FAULTS[i].body);

@@ -59,7 +59,7 @@ CASES = {
     "priority no number": (["--priority", "high", "right.py", ZMUMU], 2, ["--priority", "high"]),
     "negative partitions": (["--partition-entries=-1", "right.py", ZMUMU], 2, ["--partition-entries"]),
     "no such file": (["right.py", "missing.root"], 1, ["/missing.root", "no such file"]),
-    "glob without files": (["right.py", "missing-*.root"], 1, ["/missing-*.root", "no such file"]),
+    "glob without files": (["right.py", "missing-*.root"], 1, ["/missing-*.root", "no file matches"]),
     "no such dataset": (["right.py", "missing"], 1, ["missing", "--datasets"]),
     "text for ROOT": (["right.py", "text.root"], 1, ["/text.root: not a ROOT file"]),
     "empty file": (["right.py", "nothing.root"], 1, ["/nothing.root: not a ROOT file: it is empty"]),
