@@ -47,101 +47,6 @@ hq_draw_options draw_options_for(FILE *to)
     return options;
 }
 
-/* --- what can be said of a histogram --- */
-
-typedef struct hq_summary {
-    double sum, sum2; /* of the bins within the range: the counts or weights, and their squares' sums */
-    double outside;   /* the same of all flow bins */
-    double mean, std; /* of the only axis; NaN where negative weights leave them without meaning */
-    size_t fullest;   /* flat index; 0, a flow bin, if nothing within the range is above 0 */
-    size_t not_finite;
-} hq_summary;
-
-static hq_summary summarise(const hq_hist *hist)
-{
-    hq_summary all = {0};
-    const hq_axis *axis = hist_axis(hist, 0);
-    const double *sums = hist_bins_const(hist);
-    double moment = 0, moment2 = 0, most = 0;
-    for (size_t i = 0; i < hist_size(hist); ++i) {
-        double value = bin_value(hist, i);
-        if (value == 0)
-            continue;
-        if (!isfinite(value)) {
-            ++all.not_finite;
-            continue;
-        }
-        if (bin_is_flow(hist, i)) {
-            all.outside += value;
-            continue;
-        }
-        all.sum += value;
-        all.sum2 += hist_storage(hist) == HQ_COUNT ? value : sums[2 * i + 1];
-        moment += value * (double)(i - 1);
-        moment2 += value * (double)(i - 1) * (double)(i - 1);
-        if (value > most) {
-            most = value;
-            all.fullest = i;
-        }
-    }
-    /* In units of bins until here, lest a range far from zero eats the digits of the variance. */
-    double width = (axis->high - axis->low) / axis->bins, mean = moment / all.sum;
-    all.mean = axis->low + (mean + 0.5) * width;
-    double variance = moment2 / all.sum - mean * mean;
-    /* A single bin's variance is 0, and may come out just below. */
-    all.std = sqrt(variance > -1e-9 * mean * mean && variance < 0 ? 0 : variance) * width;
-    if (!(all.sum > 0 && mean > -1 && mean < axis->bins))
-        all.mean = NAN;
-    return all;
-}
-
-/* Value and error with as many decimals as the error has its first digit or, where that is 1, its first two. */
-static void put_with_error(const hq_canvas *canvas, double value, double error)
-{
-    const char *plus_minus = canvas->options.is_ascii ? "+-" : "±";
-    double size = error > 0 ? floor(log10(error)) : 0;
-    int decimals = (int)-size + (error / pow(10, size) < 1.95);
-    if (error > 0 && fabs(value) < 1e7 && decimals < 8)
-        fprintf(canvas->to, "%.*f %s %.*f", decimals > 0 ? decimals : 0, value, plus_minus, decimals > 0 ? decimals : 0,
-                error);
-    else
-        fprintf(canvas->to, "%.6g %s %.2g", value, plus_minus, error);
-}
-
-static void put_summary(const hq_canvas *canvas, const hq_hist *hist)
-{
-    char number[NUMBER_TEXT], range[HQ_MAX_AXES * 2 * NUMBER_TEXT];
-    hq_summary all = summarise(hist);
-    number_short((double)hist_entries(hist), number);
-    fprintf(canvas->to, "entries %s", number);
-    if (hist_storage(hist) == HQ_WEIGHTED) {
-        number_short(all.sum, number);
-        fprintf(canvas->to, "  sum of weights %s", number);
-    }
-    if (hist_axis_count(hist) == 1) {
-        if (isfinite(all.mean) && isfinite(all.std)) {
-            fputs("  mean ", canvas->to);
-            put_with_error(canvas, all.mean, all.std * sqrt(all.sum2) / all.sum);
-            fprintf(canvas->to, all.std >= 1000 && all.std < 1e7 ? "  std %.0f" : "  std %.3g", all.std);
-        }
-        number_short(bin_value(hist, 0), number);
-        fprintf(canvas->to, "  underflow %s", number);
-        number_short(bin_value(hist, hist_size(hist) - 1), number);
-        fprintf(canvas->to, "  overflow %s", number);
-    } else {
-        number_short(all.outside, number);
-        fprintf(canvas->to, "  outside the range %s", number);
-    }
-    putc('\n', canvas->to);
-    if (all.fullest) {
-        bin_range(hist, all.fullest, range, sizeof range);
-        number_short(bin_value(hist, all.fullest), number);
-        fprintf(canvas->to, "fullest bin %s with %s\n", range, number);
-    }
-    if (all.not_finite)
-        fprintf(canvas->to, "bins with a sum that is no finite number: %zu\n", all.not_finite);
-}
-
 /* --- one axis: bars --- */
 
 typedef struct hq_bars {
@@ -153,19 +58,17 @@ typedef struct hq_bars {
     double step;      /* and what they amount to */
 } hq_bars;
 
-/* The sums of the bins that each bar stands for; what is not finite counts as 0. Sums at the ends of a double's range
- * are brought within what the arithmetic of the scale can bear. */
+/* What the bins come to that each bar stands for. */
 static double *bar_values(const hq_hist *hist, hq_fit fit)
 {
-    uint32_t bins = hist_axis(hist, 0)->bins;
+    const hq_axis *axis = hist_axis(hist, 0);
+    hq_heap *heaps = hq_calloc((size_t)fit.shown, sizeof *heaps);
+    for (uint32_t i = 0; i < axis->bins; ++i)
+        heap_add(&heaps[i / fit.factor], hist, (size_t)i + axis_has_underflow(axis));
     double *values = hq_calloc((size_t)fit.shown, sizeof *values);
-    for (uint32_t i = 0; i < bins; ++i) {
-        double value = bin_value(hist, (size_t)i + 1);
-        if (isfinite(value))
-            values[i / fit.factor] += value;
-    }
     for (int i = 0; i < fit.shown; ++i)
-        values[i] = fabs(values[i]) < 1e-300 ? 0 : fmax(fmin(values[i], 1e300), -1e300);
+        values[i] = heap_value(&heaps[i], hist);
+    free(heaps);
     return values;
 }
 
@@ -190,9 +93,9 @@ static hq_bars bars_of(const hq_canvas *canvas, const hq_hist *hist, hq_fit fit)
         if (bars.eighths[i] == 0 && values[i] != 0)
             bars.eighths[i] = values[i] > 0 ? 1 : -1; /* what is there must be seen */
     }
-    size_t fullest = summarise(hist).fullest;
-    if (fullest)
-        bars.fullest = (int)((fullest - 1) / fit.factor);
+    size_t fullest = fullest_bin(hist);
+    if (fullest != NO_BIN)
+        bars.fullest = (int)((fullest - axis_has_underflow(hist_axis(hist, 0))) / fit.factor);
     free(values);
     return bars;
 }
@@ -285,7 +188,8 @@ static void draw_bars(hq_canvas *canvas, const hq_hist *hist)
     put_x_axis(canvas, axis, bars.fit, corner);
     free(bars.eighths);
     if (bars.fit.factor > 1)
-        fprintf(canvas->to, "(each bar is the sum of %u bins)\n", bars.fit.factor);
+        fprintf(canvas->to, "(each bar is the %s of %u bins)\n", storage_has_mean(hist_storage(hist)) ? "mean" : "sum",
+                bars.fit.factor);
 }
 
 /* --- all of them --- */
@@ -302,12 +206,13 @@ static void put_axes(const hq_canvas *canvas, const hq_hist *hist)
 {
     for (size_t i = 0; i < hist_axis_count(hist); ++i) {
         const hq_axis *axis = hist_axis(hist, i);
-        char low[NUMBER_TEXT], high[NUMBER_TEXT];
-        double resolution = (axis->high - axis->low) / axis->bins / 1000;
-        number_near(axis->low, resolution, low);
-        number_near(axis->high, resolution, high);
-        int written = fprintf(canvas->to, "  axis %zu: %u bin%s from %s to %s", i + 1, axis->bins,
-                              axis->bins == 1 ? "" : "s", low, high);
+        char ends[2 * NUMBER_TEXT] = "";
+        const char *bins = axis->kind == HQ_AXIS_INT_CATEGORY || axis->kind == HQ_AXIS_STR_CATEGORY
+                               ? axis->bins == 1 ? "category" : "categories"
+                           : axis->bins == 1 ? "bin"
+                                             : "bins";
+        axis_ends(axis, ends);
+        int written = fprintf(canvas->to, "  axis %zu: %u %s%s", i + 1, axis->bins, bins, ends);
         const char *label = axis->label[0] ? axis->label : axis->name;
         if (label[0]) {
             fputs(", ", canvas->to);
@@ -320,7 +225,7 @@ static void put_axes(const hq_canvas *canvas, const hq_hist *hist)
 static bool range_is_empty(const hq_hist *hist)
 {
     for (size_t i = 0; i < hist_size(hist); ++i) {
-        double value = bin_value(hist, i);
+        double value = bin_weight(hist, i);
         if (value != 0 && isfinite(value) && !bin_is_flow(hist, i))
             return false;
     }

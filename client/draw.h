@@ -11,6 +11,11 @@
  * the error is std over the square root of (sum of w)^2 / (sum of w^2), "sum of weights" is that of all bins within the
  * range, and underflow and overflow are sums of weights too, while "entries" counts the calls of fill. Where several
  * bins are equally full, the first is named.
+ *
+ * Of a histogram that keeps means the bars and the map show the mean of each bin's samples, and the text has the mean
+ * of all samples within the range, with its error, and the bin with the highest; underflow and overflow are counts, or
+ * sums of weights. Variable and transformed axes are drawn with all bins of one width and their edges written below,
+ * categories with their names.
  */
 #ifndef HQ_CLIENT_DRAW_H
 #define HQ_CLIENT_DRAW_H

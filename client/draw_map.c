@@ -15,20 +15,21 @@ typedef struct hq_map {
 
 static hq_map map_of(const hq_hist *hist, hq_fit x, hq_fit y)
 {
-    hq_map map = {x, y, hq_calloc((size_t)x.shown * (size_t)y.shown, sizeof(double)), 0, false};
-    uint32_t columns = hist_axis(hist, 0)->bins, rows = hist_axis(hist, 1)->bins;
-    for (uint32_t i = 0; i < columns; ++i) {
-        for (uint32_t j = 0; j < rows; ++j) {
-            double value = bin_value(hist, ((size_t)i + 1) * ((size_t)rows + 2) + j + 1);
-            if (isfinite(value))
-                map.cells[(size_t)(j / y.factor) * (size_t)x.shown + i / x.factor] += value;
-        }
+    size_t cells = (size_t)x.shown * (size_t)y.shown;
+    hq_map map = {x, y, hq_calloc(cells, sizeof(double)), 0, false};
+    hq_heap *heaps = hq_calloc(cells, sizeof *heaps);
+    const hq_axis *columns = hist_axis(hist, 0), *rows = hist_axis(hist, 1);
+    for (uint32_t i = 0; i < columns->bins; ++i) {
+        size_t column = (i + (size_t)axis_has_underflow(columns)) * axis_extent(rows) + axis_has_underflow(rows);
+        for (uint32_t j = 0; j < rows->bins; ++j)
+            heap_add(&heaps[(size_t)(j / y.factor) * (size_t)x.shown + i / x.factor], hist, column + j);
     }
-    for (int i = 0; i < x.shown * y.shown; ++i) {
-        map.cells[i] = fabs(map.cells[i]) < 1e-300 ? 0 : fmax(fmin(map.cells[i], 1e300), -1e300);
+    for (size_t i = 0; i < cells; ++i) {
+        map.cells[i] = heap_value(&heaps[i], hist);
         map.most = fmax(map.most, map.cells[i]);
         map.has_negative |= map.cells[i] < 0;
     }
+    free(heaps);
     return map;
 }
 
@@ -53,20 +54,22 @@ static char (*y_numbers(const hq_axis *axis, hq_fit fit))[NUMBER_TEXT]
 {
     int lines = fit.shown * fit.each;
     char(*numbers)[NUMBER_TEXT] = hq_calloc((size_t)lines, sizeof *numbers);
-    int most = lines / 3 < 1 ? 1 : lines / 3;
-    double step = nice_step(axis->high - axis->low, most, false), first = ceil(axis->low / step - 1e-9);
-    for (int i = 0; i <= most; ++i) {
-        double value = (first + i) * step;
-        double place = (value - axis->low) / (axis->high - axis->low) * axis->bins / fit.factor * fit.each;
-        if (place > -0.5 && place < lines - 0.5)
-            number_near(value, step, numbers[lround(place)]);
-    }
+    int most = axis_is_category(axis) ? fit.shown : lines / 3 < 1 ? 1 : lines / 3;
+    hq_tick *ticks = hq_calloc((size_t)most + 1, sizeof *ticks);
+    int count = axis_ticks(axis, fit, most, ticks);
+    for (int i = 0; i < count; ++i)
+        if (ticks[i].place > -0.5 && ticks[i].place < lines - 0.5)
+            memcpy(numbers[lround(ticks[i].place)], ticks[i].text, NUMBER_TEXT);
+    free(ticks);
     return numbers;
 }
 
 static void put_map_line(const hq_canvas *canvas, const hq_map *map, int line, const char *number)
 {
-    fprintf(canvas->to, "%*s ", canvas->margin - 1, number);
+    int width = text_width(number) < canvas->margin - 1 ? text_width(number) : canvas->margin - 1;
+    put_spaces(canvas, canvas->margin - 1 - width);
+    put_text(canvas, number, width);
+    putc(' ', canvas->to);
     if (canvas->options.is_ascii)
         fputs(number[0] ? "+" : "|", canvas->to);
     else
@@ -83,9 +86,9 @@ static void put_map_line(const hq_canvas *canvas, const hq_map *map, int line, c
     putc('\n', canvas->to);
 }
 
-static void put_legend(const hq_canvas *canvas, const hq_map *map, bool is_integral)
+static void put_legend(const hq_canvas *canvas, const hq_map *map, const hq_hist *hist)
 {
-    bool is_ascii = canvas->options.is_ascii;
+    bool is_ascii = canvas->options.is_ascii, is_integral = hist_storage(hist) == HQ_COUNT;
     char number[NUMBER_TEXT];
     put_spaces(canvas, canvas->margin + 1);
     for (int level = 1; level <= LEVELS && map->most > 0; ++level) {
@@ -100,7 +103,8 @@ static void put_legend(const hq_canvas *canvas, const hq_map *map, bool is_integ
         fprintf(canvas->to, "%s- below 0", map->most > 0 ? "  " : "");
     putc('\n', canvas->to);
     if (map->x.factor > 1 || map->y.factor > 1)
-        fprintf(canvas->to, "(each cell is the sum of %u x %u bins)\n", map->x.factor, map->y.factor);
+        fprintf(canvas->to, "(each cell is the %s of %u x %u bins)\n",
+                storage_has_mean(hist_storage(hist)) ? "mean" : "sum", map->x.factor, map->y.factor);
 }
 
 void draw_map(const hq_canvas *given, const hq_hist *hist)
@@ -112,7 +116,9 @@ void draw_map(const hq_canvas *given, const hq_hist *hist)
     char(*numbers)[NUMBER_TEXT] = y_numbers(y_axis, y);
     int lines = y.shown * y.each;
     for (int i = 0; i < lines; ++i)
-        canvas.margin = (int)strlen(numbers[i]) + 2 > canvas.margin ? (int)strlen(numbers[i]) + 2 : canvas.margin;
+        canvas.margin = text_width(numbers[i]) + 2 > canvas.margin ? text_width(numbers[i]) + 2 : canvas.margin;
+    if (axis_is_category(y_axis) && canvas.margin > canvas.options.width / 3)
+        canvas.margin = canvas.options.width / 3; /* long names are cut */
     hq_map map = map_of(hist, fit_axis(x_axis, canvas.options.width - canvas.margin - 2, CELL_WIDTH_MOST), y);
 
     const char *label = y_axis->label[0] ? y_axis->label : y_axis->name;
@@ -124,7 +130,7 @@ void draw_map(const hq_canvas *given, const hq_hist *hist)
     for (int i = lines - 1; i >= 0; --i)
         put_map_line(&canvas, &map, i, numbers[i]);
     put_x_axis(&canvas, x_axis, map.x, "");
-    put_legend(&canvas, &map, hist_storage(hist) == HQ_COUNT);
+    put_legend(&canvas, &map, hist);
     free(numbers);
     free(map.cells);
 }

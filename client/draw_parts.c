@@ -65,40 +65,124 @@ void number_short(double value, char text_r[NUMBER_TEXT])
     *to = 0;
 }
 
+/* The first size bytes of a text, less what would cut a character. */
+static void copy_text(char *to, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size);
+    if (length == size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+            --length;
+    }
+    memcpy(to, text, length);
+    to[length] = 0;
+}
+
+static void category_name(const hq_axis *axis, uint32_t bin, char text_r[NUMBER_TEXT])
+{
+    if (axis->kind == HQ_AXIS_STR_CATEGORY)
+        copy_text(text_r, NUMBER_TEXT, axis->texts[bin]);
+    else if (axis->kind == HQ_AXIS_INT_CATEGORY)
+        snprintf(text_r, NUMBER_TEXT, "%lld", (long long)axis->ints[bin]);
+    else
+        copy_text(text_r, NUMBER_TEXT, bin ? "True" : "False");
+}
+
+/* One axis' part of bin_range. */
+static void axis_range(const hq_axis *axis, uint32_t bin, char text_r[2 * NUMBER_TEXT])
+{
+    char low[NUMBER_TEXT], high[NUMBER_TEXT];
+    double begin = axis_edge(axis, bin), end = axis_edge(axis, bin + 1);
+    if (axis_is_category(axis)) {
+        category_name(axis, bin, text_r);
+    } else if (axis->kind == HQ_AXIS_INTEGER) {
+        snprintf(text_r, NUMBER_TEXT, "%.0f", begin);
+    } else {
+        bool is_even = axis->kind == HQ_AXIS_REGULAR && axis->transform == HQ_TRANSFORM_NONE;
+        double resolution = (is_even ? (axis->high - axis->low) / axis->bins : end - begin) / 1000;
+        number_near(begin, resolution, low);
+        number_near(end, resolution, high);
+        snprintf(text_r, 2 * NUMBER_TEXT, "[%s, %s)", low, high);
+    }
+}
+
 void bin_range(const hq_hist *hist, size_t index, char *text_r, size_t size)
 {
     size_t left = hist_size(hist), used = 0;
     text_r[0] = 0;
-    for (size_t i = 0; i < hist_axis_count(hist); ++i) {
+    for (size_t i = 0; i < hist_axis_count(hist) && used < size; ++i) {
         const hq_axis *axis = hist_axis(hist, i);
-        left /= (size_t)axis->bins + 2;
-        uint32_t bin = (uint32_t)(index / left) - 1;
+        char part[2 * NUMBER_TEXT];
+        left /= axis_extent(axis);
+        axis_range(axis, (uint32_t)(index / left) - axis_has_underflow(axis), part);
         index %= left;
-        char low[NUMBER_TEXT], high[NUMBER_TEXT];
-        double resolution = (axis->high - axis->low) / axis->bins / 1000;
-        number_near(axis_edge(axis, bin), resolution, low);
-        number_near(axis_edge(axis, bin + 1), resolution, high);
-        int wrote = snprintf(text_r + used, size - used, "%s[%s, %s)", i ? " x " : "", low, high);
-        used += (size_t)wrote;
-        if (used >= size)
-            return;
+        used += (size_t)snprintf(text_r + used, size - used, "%s%s", i ? " x " : "", part);
     }
+}
+
+void axis_ends(const hq_axis *axis, char text_r[2 * NUMBER_TEXT])
+{
+    char low[NUMBER_TEXT], high[NUMBER_TEXT];
+    text_r[0] = 0;
+    if (axis_is_category(axis))
+        return;
+    double resolution = (axis->high - axis->low) / axis->bins / 1000;
+    number_near(axis->low, resolution, low);
+    number_near(axis->kind == HQ_AXIS_INTEGER ? axis->high - 1 : axis->high, resolution, high);
+    snprintf(text_r, 2 * NUMBER_TEXT, " from %s to %s", low, high);
+}
+
+/* --- bins --- */
+
+static const double *bin_numbers(const hq_hist *hist, size_t index)
+{
+    return (const double *)hist_bins_const(hist) + index * storage_words(hist_storage(hist));
+}
+
+double bin_weight(const hq_hist *hist, size_t index)
+{
+    if (hist_storage(hist) == HQ_COUNT)
+        return (double)((const int64_t *)hist_bins_const(hist))[index];
+    return bin_numbers(hist, index)[0];
+}
+
+double bin_weight2(const hq_hist *hist, size_t index)
+{
+    hq_storage storage = hist_storage(hist);
+    bool is_count = storage == HQ_COUNT || storage == HQ_MEAN;
+    return is_count ? bin_weight(hist, index) : bin_numbers(hist, index)[1];
 }
 
 double bin_value(const hq_hist *hist, size_t index)
 {
-    if (hist_storage(hist) == HQ_COUNT)
-        return (double)((const int64_t *)hist_bins_const(hist))[index];
-    return ((const double *)hist_bins_const(hist))[2 * index];
+    hq_storage storage = hist_storage(hist);
+    return storage_has_mean(storage) ? bin_numbers(hist, index)[storage_words(storage) - 2] : bin_weight(hist, index);
+}
+
+void heap_add(hq_heap *heap, const hq_hist *hist, size_t index)
+{
+    double value = bin_value(hist, index), weight = bin_weight(hist, index);
+    if (!isfinite(value) || !isfinite(weight))
+        return;
+    heap->weight += weight;
+    heap->sum += storage_has_mean(hist_storage(hist)) ? weight * value : value;
+}
+
+double heap_value(const hq_heap *heap, const hq_hist *hist)
+{
+    double value = heap->sum;
+    if (storage_has_mean(hist_storage(hist)))
+        value = heap->weight == 0 ? 0 : heap->sum / heap->weight;
+    return fabs(value) < 1e-300 ? 0 : fmax(fmin(value, 1e300), -1e300);
 }
 
 bool bin_is_flow(const hq_hist *hist, size_t index)
 {
     for (size_t i = hist_axis_count(hist); i-- > 0;) {
-        size_t bins = (size_t)hist_axis(hist, i)->bins + 2;
-        if (index % bins == 0 || index % bins == bins - 1)
+        size_t extent = axis_extent(hist_axis(hist, i));
+        if (axis_is_flow(hist_axis(hist, i), index % extent))
             return true;
-        index /= bins;
+        index /= extent;
     }
     return false;
 }
@@ -158,39 +242,125 @@ void put_style(const hq_canvas *canvas, const char *style)
         fputs(style, canvas->to);
 }
 
+/* --- ticks --- */
+
+/* Characters from a bin's first to the one below which its name stands. */
+static int middle_of(hq_fit fit)
+{
+    return (fit.each - 1) / 2;
+}
+
+/* Round numbers, where bins are of one width. */
+static int even_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_r)
+{
+    bool is_integer = axis->kind == HQ_AXIS_INTEGER;
+    double step = nice_step(axis->high - axis->low, most, is_integer), first = ceil(axis->low / step - 1e-9);
+    double last = is_integer ? axis->high - 1 : axis->high + step * 1e-9;
+    int count = 0, middle = is_integer && fit.factor == 1 ? middle_of(fit) : 0;
+    for (int i = 0; i <= most; ++i) {
+        double value = (first + i) * step;
+        if (!(value <= last))
+            continue;
+        double bins = (value - axis->low) / (axis->high - axis->low) * axis->bins;
+        ticks_r[count].place = bins / fit.factor * fit.each + middle;
+        number_near(value, step, ticks_r[count++].text);
+    }
+    return count;
+}
+
+/* Some of the edges, where they lie anyhow. */
+static int edge_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_r)
+{
+    uint32_t step = axis->bins / (uint32_t)most + (axis->bins % (uint32_t)most != 0);
+    int count = 0;
+    for (uint32_t i = 0; i <= axis->bins; i += step) {
+        ticks_r[count].place = (double)i / fit.factor * fit.each;
+        snprintf(ticks_r[count++].text, NUMBER_TEXT, "%.4g", axis_edge(axis, i));
+    }
+    return count;
+}
+
+/* Powers of ten on a logarithmic axis; of a short one, with fewer than two within, some edges. */
+static int power_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_r)
+{
+    int first = (int)ceil(log10(axis->low) - 1e-9), last = (int)floor(log10(axis->high) + 1e-9);
+    if (last <= first)
+        return edge_ticks(axis, fit, most, ticks_r);
+    int step = (last - first) / most + 1, count = 0;
+    double low = axis_transformed(axis, axis->low), high = axis_transformed(axis, axis->high);
+    for (int power = first; power <= last; power += step) {
+        double bins = (axis_transformed(axis, pow(10, power)) - low) / (high - low) * axis->bins;
+        ticks_r[count].place = bins / fit.factor * fit.each;
+        snprintf(ticks_r[count++].text, NUMBER_TEXT, "%g", pow(10, power));
+    }
+    return count;
+}
+
+/* The names of categories, or of the first of those that are drawn as one. */
+static int name_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_r)
+{
+    uint32_t step = axis->bins / (uint32_t)most + (axis->bins % (uint32_t)most != 0);
+    int count = 0;
+    for (uint32_t i = 0; i < axis->bins; i += step) {
+        ticks_r[count].place = (double)(i / fit.factor) * fit.each + middle_of(fit);
+        category_name(axis, i, ticks_r[count++].text);
+    }
+    return count;
+}
+
+int axis_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_r)
+{
+    if (axis_is_category(axis))
+        return name_ticks(axis, fit, most, ticks_r);
+    if (axis->transform == HQ_TRANSFORM_LOG)
+        return power_ticks(axis, fit, most, ticks_r);
+    if (axis->kind == HQ_AXIS_VARIABLE || axis->transform != HQ_TRANSFORM_NONE)
+        return edge_ticks(axis, fit, most, ticks_r);
+    return even_ticks(axis, fit, most, ticks_r);
+}
+
 /* --- the x axis --- */
 
-/* Puts a number below its tick, unless it would touch the one before or leave the drawing. */
-static void place_number(char *line, int size, int *free_from, int centre, const char *number)
+/* Where a text of that width goes if it is to stand below its tick; -1 if it would touch the one before. It does not
+ * leave the drawing. */
+static int text_start(int size, int free_from, int centre, int width)
 {
-    int length = (int)strlen(number), start = centre - length / 2;
+    int start = centre - width / 2;
+    if (start + width > size)
+        start = size - width;
     if (start < 0)
         start = 0;
-    if (start + length > size)
-        start = size - length;
-    if (start < *free_from)
-        return;
-    memcpy(line + start, number, (size_t)length);
-    *free_from = start + length + 2;
+    return start < free_from ? -1 : start;
+}
+
+static void put_tick_texts(const hq_canvas *canvas, const hq_tick *ticks, int count, int begin)
+{
+    int size = canvas->options.width, at = 0;
+    for (int i = 0; i < count; ++i) {
+        int width = text_width(ticks[i].text);
+        int start = text_start(size, at ? at + 2 : 0, begin + (int)lround(ticks[i].place), width);
+        if (start < 0)
+            continue;
+        put_spaces(canvas, start - at);
+        at = start + put_text(canvas, ticks[i].text, size - start);
+    }
+    putc('\n', canvas->to);
 }
 
 void put_x_axis(const hq_canvas *canvas, const hq_axis *axis, hq_fit fit, const char *corner)
 {
-    int columns = fit.shown * fit.each, size = canvas->options.width;
+    int columns = fit.shown * fit.each;
     int begin = canvas->margin + 1; /* where the first bin is drawn */
-    char *line = hq_alloc((size_t)size + 1), *is_tick = hq_calloc((size_t)columns + 1, 1);
-    memset(line, ' ', (size_t)size);
-    int most = columns / 10 < 1 ? 1 : columns / 10, free_from = 0;
-    double step = nice_step(axis->high - axis->low, most, false), first = ceil(axis->low / step - 1e-9);
-    for (int i = 0; i <= most; ++i) {
-        double value = (first + i) * step;
-        double place = (value - axis->low) / (axis->high - axis->low) * axis->bins / fit.factor * fit.each;
-        if (!(value <= axis->high + step * 1e-9) || !(place > -0.5 && place < columns + 0.5))
+    int apart = axis->kind == HQ_AXIS_REGULAR && axis->transform == HQ_TRANSFORM_NONE ? 10 : 7;
+    int most = axis_is_category(axis) ? fit.shown : columns / apart < 1 ? 1 : columns / apart;
+    hq_tick *ticks = hq_calloc((size_t)most + 1, sizeof *ticks);
+    char *is_tick = hq_calloc((size_t)columns + 1, 1);
+    int found = axis_ticks(axis, fit, most, ticks), count = 0;
+    for (int i = 0; i < found; ++i) {
+        if (!(ticks[i].place > -0.5 && ticks[i].place < columns + 0.5))
             continue;
-        char number[NUMBER_TEXT];
-        number_near(value, step, number);
-        is_tick[lround(place)] = 1;
-        place_number(line, size, &free_from, begin + (int)lround(place), number);
+        is_tick[lround(ticks[i].place)] = 1;
+        ticks[count++] = ticks[i];
     }
 
     fprintf(canvas->to, "%*s %s", canvas->margin - 1, corner, canvas->options.is_ascii ? "+" : "┼");
@@ -200,10 +370,8 @@ void put_x_axis(const hq_canvas *canvas, const hq_axis *axis, hq_fit fit, const 
         const char *plain = canvas->options.is_ascii ? "-" : "─", *tick = canvas->options.is_ascii ? "+" : "┬";
         fputs(is_tick[i] ? tick : plain, canvas->to);
     }
-    while (size > 0 && line[size - 1] == ' ')
-        --size;
-    line[size] = 0;
-    fprintf(canvas->to, "\n%s\n", line);
+    putc('\n', canvas->to);
+    put_tick_texts(canvas, ticks, count, begin);
 
     const char *label = axis->label[0] ? axis->label : axis->name;
     if (label[0]) {
@@ -212,6 +380,6 @@ void put_x_axis(const hq_canvas *canvas, const hq_axis *axis, hq_fit fit, const 
         put_text(canvas, label, room);
         putc('\n', canvas->to);
     }
-    free(line);
+    free(ticks);
     free(is_tick);
 }

@@ -319,6 +319,217 @@ static void more_axes_are_described(void **state)
                    "fullest bin [0.3333, 0.6667) x [0, 5) x [0, 1e+09) with 2\n");
 }
 
+static char none[] = "", muon[] = "4\xce\xbc", electron[] = "\x1b[31m4e", mixed[] = "two muons and two electrons";
+static char *channels[] = {muon, electron, mixed};
+static double edges[] = {0, 1, 2, 5, 10, 100};
+static int64_t flavours[] = {0, 4, 5};
+
+static const hq_axis by_channel = {
+    .kind = HQ_AXIS_STR_CATEGORY, .name = none, .label = none, .bins = 3, .texts = channels};
+static const hq_axis by_edges = {
+    .kind = HQ_AXIS_VARIABLE, .name = none, .label = none, .bins = 5, .low = 0, .high = 100, .edges = edges};
+static const hq_axis by_flavour = {
+    .kind = HQ_AXIS_INT_CATEGORY, .name = none, .label = none, .bins = 3, .ints = flavours};
+static const hq_axis by_flag = {.kind = HQ_AXIS_BOOLEAN, .name = none, .label = none, .bins = 2};
+static const hq_axis by_number = {
+    .kind = HQ_AXIS_INTEGER, .name = none, .label = none, .bins = 6, .low = -2, .high = 4};
+static const hq_axis by_decade = {
+    .name = none, .label = none, .bins = 30, .low = 1, .high = 1000, .transform = HQ_TRANSFORM_LOG};
+
+static hq_hist *filled(const hq_axis *axes, size_t count, hq_storage storage, int fills)
+{
+    hq_hist *hist = hist_new("h", axes, count, storage);
+    for (int k = 0; k < fills; ++k) {
+        double values[] = {k * k % 23 % 7 - 2, k * 5 % 13 % 5};
+        hist_fill_sample(hist, values, 1 + k % 2, (k * 7 % 11) / 4.0 + values[0]);
+    }
+    return hist;
+}
+
+static void categories_are_drawn_by_name(void **state)
+{
+    (void)state;
+    assert_drawing(filled(&by_channel, 1, HQ_COUNT, 100), &blocks,
+                   "h\n"
+                   " 30 ┤▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃\n"
+                   "    │████████████████\n"
+                   " 20 ┤████████████████                ▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃\n"
+                   "    │████████████████                ████████████████\n"
+                   " 10 ┤████████████████▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆████████████████\n"
+                   "    │████████████████████████████████████████████████\n"
+                   "  0 ┼───────┬───────────────┬───────────────┬────────\n"
+                   "           4μ            ?[31m4e\n"
+                   "entries 100  in no category 47\n"
+                   "fullest bin 4μ with 27\n");
+    assert_drawing(filled(&by_channel, 1, HQ_COUNT, 100), &plain,
+                   "h\n"
+                   " 30 +..............\n"
+                   "    |##############\n"
+                   " 20 +##############              ..............\n"
+                   "    |##############              ##############\n"
+                   " 10 +##############::::::::::::::##############\n"
+                   "    |##########################################\n"
+                   "  0 +------+-------------+-------------+-------\n"
+                   "          4?          ?[31m4e\n"
+                   "entries 100  in no category 47\n"
+                   "fullest bin 4? with 27\n");
+    assert_drawing(filled(&by_flavour, 1, HQ_WEIGHTED, 100), &plain,
+                   "h\n"
+                   " 50 +..............\n"
+                   " 40 +##############\n"
+                   " 30 +##############::::::::::::::\n"
+                   " 20 +############################\n"
+                   " 10 +############################\n"
+                   "  0 +------+-------------+-------------+-------\n"
+                   "           0             4             5\n"
+                   "entries 100  sum of weights 66  in no category 84\n"
+                   "fullest bin 0 with 41\n");
+    assert_drawing(filled(&by_flag, 1, HQ_COUNT, 100), &plain,
+                   "h\n"
+                   " 80 +                ................\n"
+                   "    |                ################\n"
+                   " 60 +                ################\n"
+                   "    |                ################\n"
+                   " 40 +                ################\n"
+                   "    |::::::::::::::::################\n"
+                   " 20 +################################\n"
+                   "    |################################\n"
+                   "  0 +-------+---------------+--------\n"
+                   "          False           True\n"
+                   "entries 100\n"
+                   "fullest bin True with 73\n");
+}
+
+static void whole_numbers_stand_below_their_bars(void **state)
+{
+    (void)state;
+    assert_drawing(filled(&by_number, 1, HQ_COUNT, 100), &plain,
+                   "h\n"
+                   " 30 +              .......\n"
+                   "    |              #######\n"
+                   " 20 +       .......#######       .......\n"
+                   "    |       ##############       #######\n"
+                   " 10 +       ##############:::::::#######:::::::\n"
+                   "    |##########################################\n"
+                   "  0 +---+------+------+------+------+------+---\n"
+                   "       -2     -1      0      1      2      3\n"
+                   "entries 100  mean 0.48 +- 0.16  std 1.42  underflow 0  overflow 17\n"
+                   "fullest bin 0 with 27\n");
+}
+
+static void edges_are_written_where_they_are_uneven(void **state)
+{
+    (void)state;
+    assert_drawing(filled(&by_edges, 1, HQ_COUNT, 100), &plain,
+                   "h\n"
+                   " 50 +                ........\n"
+                   " 40 +                ########\n"
+                   " 30 +::::::::        ########\n"
+                   " 20 +########        ########\n"
+                   " 10 +########::::::::########\n"
+                   "  0 ++-------+-------+-------+-------+-------+\n"
+                   "     0       1       2       5      10      100\n"
+                   "entries 100  mean 2.23 +- 0.16  std 1.4  underflow 22  overflow 0\n"
+                   "fullest bin [2, 5) with 42\n");
+    assert_drawing(filled(&by_decade, 1, HQ_COUNT, 100), &plain,
+                   "h\n"
+                   " 20 +\n"
+                   "    |   :  :\n"
+                   " 15 +   #  #\n"
+                   "    |   #  #\n"
+                   " 10 +:  #. #\n"
+                   "    |#  ## #\n"
+                   "  5 +#  ## #\n"
+                   "    |#  ## #\n"
+                   "  0 ++---------+---------+---------+\n"
+                   "     1        10        100      1000\n"
+                   "entries 100  mean 2.89 +- 0.17  std 1.24  underflow 27  overflow 22\n"
+                   "fullest bin [1.9953, 2.5119) with 17\n");
+}
+
+static void profiles_show_the_means(void **state)
+{
+    (void)state;
+    assert_drawing(filled(&by_number, 1, HQ_MEAN, 100), &plain,
+                   "h\n"
+                   "  5 +                                   :::::::\n"
+                   "  4 +                            .......#######\n"
+                   "  3 +                            ##############\n"
+                   "  2 +              .......#####################\n"
+                   "  1 +       .......############################\n"
+                   "  0 +:::::::\n"
+                   " -1 +---+------+------+------+------+------+---\n"
+                   "       -2     -1      0      1      2      3\n"
+                   "entries 100  mean of the samples 1.71 +- 0.14  underflow 0  overflow 25\n"
+                   "highest bin 3 with 4.4375, the mean of 12\n");
+    assert_drawing(filled(&by_edges, 1, HQ_WEIGHTED_MEAN, 100), &plain,
+                   "h\n"
+                   " 5 +                ........\n"
+                   " 4 +                ########\n"
+                   " 3 +                ########\n"
+                   " 2 +........################\n"
+                   " 1 +########################\n"
+                   " 0 ++-------+-------+-------+-------+-------+\n"
+                   "    0       1       2       5      10      100\n"
+                   "entries 100  sum of weights 117  mean of the samples 2.9 +- 0.2  underflow 33  overflow 0\n"
+                   "highest bin [2, 5) with 4.3105, the mean of 62\n");
+    hq_hist *wide = hist_new("wide", (hq_axis[]){regular("x", "", 120, 0, 120)}, 1, HQ_MEAN);
+    for (int k = 0; k < 1000; ++k)
+        hist_fill_sample(wide, (double[]){k % 7 * k % 120}, 1, k % 120);
+    assert_drawing(wide, &plain,
+                   "wide\n"
+                   " 100 +                                   . . :\n"
+                   "  80 +                     ... ..:::.::::###:#\n"
+                   "  60 +:     . ...:..:::::::###:###############\n"
+                   "  40 +#:::###:################################\n"
+                   "  20 +########################################\n"
+                   "   0 ++----------------+---------------+------\n"
+                   "      0               50              100\n"
+                   "                         x\n"
+                   "(each bar is the mean of 3 bins)\n"
+                   "entries 1,000  mean of the samples 57.9 +- 1.1  underflow 0  overflow 0\n"
+                   "highest bin [119, 120) with 119, the mean of 1\n");
+    assert_drawing(filled(&by_number, 1, HQ_MEAN, 0), &plain,
+                   "h\n"
+                   "  nothing within the range\n"
+                   "entries 0  underflow 0  overflow 0\n");
+}
+
+static void maps_have_axes_of_all_kinds(void **state)
+{
+    (void)state;
+    assert_drawing(filled((hq_axis[]){by_number, by_channel}, 2, HQ_COUNT, 200), &plain,
+                   "h\n"
+                   "                |....****####++++****++++\n"
+                   "two muons and ~ +....****####++++****++++\n"
+                   "                |....****####++++****++++\n"
+                   "        ?[31m4e +....****####++++****++++\n"
+                   "                |....****####++++****++++\n"
+                   "             4? +....****####++++****++++\n"
+                   "                +-+-------+-------+------\n"
+                   "                 -2       0       2\n"
+                   "                 . to 3  + to 6  * to 9  # to 13\n"
+                   "entries 200  outside the range 84\n"
+                   "fullest bin 0 x two muons and two electrons with 13\n");
+    assert_drawing(filled((hq_axis[]){by_edges, by_flag}, 2, HQ_MEAN, 200), &plain,
+                   "h\n"
+                   "       |++++++++####\n"
+                   "  True +++++++++####\n"
+                   "       |....****####\n"
+                   " False +....****####\n"
+                   "       ++-----------+-------\n"
+                   "        0           5\n"
+                   "        . to 1.067  + to 2.134  * to 3.202  # to 4.269\n"
+                   "entries 200  mean of the samples 3.02 +- 0.11  outside the range 66\n"
+                   "highest bin [2, 5) x True with 4.2689, the mean of 106\n");
+    assert_drawing(filled((hq_axis[]){by_flavour, by_number, by_channel}, 3, HQ_COUNT, 0), &plain,
+                   "h\n"
+                   "  axis 1: 3 categories\n"
+                   "  axis 2: 6 bins from -2 to 3\n"
+                   "  axis 3: 3 categories\n"
+                   "entries 0  outside the range 0\n");
+}
+
 static void names_cannot_command_the_terminal(void **state)
 {
     (void)state;
@@ -395,6 +606,11 @@ int main(void)
         cmocka_unit_test(nothing_filled_draws_no_frame),
         cmocka_unit_test(two_axes_make_a_map),
         cmocka_unit_test(more_axes_are_described),
+        cmocka_unit_test(categories_are_drawn_by_name),
+        cmocka_unit_test(whole_numbers_stand_below_their_bars),
+        cmocka_unit_test(edges_are_written_where_they_are_uneven),
+        cmocka_unit_test(profiles_show_the_means),
+        cmocka_unit_test(maps_have_axes_of_all_kinds),
         cmocka_unit_test(names_cannot_command_the_terminal),
         cmocka_unit_test(lines_keep_to_the_width),
         cmocka_unit_test(options_follow_the_surroundings),
