@@ -86,6 +86,11 @@ LLVMValueRef emit_intrinsic(hq_emit *emit, const char *name, LLVMTypeRef *types,
 LLVMBasicBlockRef emit_new_block(hq_emit *emit, const char *name);
 LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, bool is_pure);
 
+/* code_fill.c */
+/* Which bin a fill goes to, flow included, as an i32. */
+LLVMValueRef emit_fill_index(hq_emit *emit, const hq_stmt *stmt);
+void emit_fill(hq_emit *emit, const hq_stmt *stmt);
+
 /* code_stmt.c */
 /* Makes the function in emit->module; program, context, module and builder are set. */
 void emit_function(hq_emit *emit);

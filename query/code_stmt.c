@@ -231,65 +231,7 @@ static void emit_while(hq_emit *emit, const hq_stmt *stmt)
     emit_body(emit, stmt, body, next, ended);
 }
 
-/* --- fills --- */
-
-/* axis_index of hist.c, inline. */
-static LLVMValueRef emit_bin(hq_emit *emit, const hq_axis *axis, LLVMValueRef x)
-{
-    LLVMBuilderRef builder = emit->builder;
-    LLVMValueRef low = LLVMConstReal(emit->f64, axis->low);
-    LLVMValueRef high = LLVMConstReal(emit->f64, axis->high);
-    LLVMValueRef bins = LLVMConstReal(emit->f64, axis->bins);
-    LLVMValueRef length = LLVMConstReal(emit->f64, axis->high - axis->low);
-    LLVMValueRef position = LLVMBuildFMul(builder, bins, LLVMBuildFSub(builder, x, low, ""), "");
-    position = LLVMBuildFDiv(builder, position, length, "");
-    LLVMValueRef is_below = LLVMBuildFCmp(builder, LLVMRealOLT, x, low, "");
-    LLVMValueRef is_inside = LLVMBuildAnd(builder, LLVMBuildFCmp(builder, LLVMRealOLT, x, high, ""),
-                                          LLVMBuildFCmp(builder, LLVMRealOLT, position, bins, ""), "");
-    /* Outside the axis the conversion may have no result; the choice does not take it then. */
-    LLVMValueRef bin = LLVMBuildFPToSI(builder, position, emit->i64, "");
-    bin = LLVMBuildAdd(builder, bin, int_const(emit, 1), "");
-    bin = LLVMBuildSelect(builder, is_inside, bin, int_const(emit, (int64_t)axis->bins + 1), "");
-    return LLVMBuildSelect(builder, is_below, int_const(emit, 0), bin, "");
-}
-
-static void add_to(hq_emit *emit, LLVMTypeRef type, LLVMValueRef base, LLVMValueRef index, LLVMValueRef value)
-{
-    LLVMValueRef address = LLVMBuildInBoundsGEP2(emit->builder, type, base, &index, 1, "");
-    LLVMValueRef before = LLVMBuildLoad2(emit->builder, type, address, "");
-    LLVMBuildStore(emit->builder,
-                   type == emit->f64 ? LLVMBuildFAdd(emit->builder, before, value, "")
-                                     : LLVMBuildAdd(emit->builder, before, value, ""),
-                   address);
-}
-
-static void emit_fill(hq_emit *emit, const hq_stmt *stmt)
-{
-    const hq_declared *hist = &emit->program->hists[stmt->index];
-    LLVMBuilderRef builder = emit->builder;
-    LLVMValueRef index = NULL;
-    LLVMValueRef values[HQ_MAX_AXES];
-    for (size_t i = 0; i < hist->axis_count; i++)
-        values[i] = emit_expr(emit, stmt->fill[i]);
-    LLVMValueRef weight = stmt->a ? emit_expr(emit, stmt->a) : LLVMConstReal(emit->f64, 1.0);
-    for (size_t i = 0; i < hist->axis_count; i++) {
-        LLVMValueRef bin = emit_bin(emit, &hist->axes[i], values[i]);
-        if (index)
-            bin = LLVMBuildAdd(
-                builder, LLVMBuildMul(builder, index, int_const(emit, (int64_t)hist->axes[i].bins + 2), ""), bin, "");
-        index = bin;
-    }
-    LLVMValueRef one = int_const(emit, 1);
-    if (hist->storage == HQ_COUNT) {
-        add_to(emit, emit->i64, emit->bins[stmt->index], index, one);
-        return;
-    }
-    index = LLVMBuildMul(builder, index, int_const(emit, 2), "");
-    add_to(emit, emit->f64, emit->bins[stmt->index], index, weight);
-    index = LLVMBuildAdd(builder, index, one, "");
-    add_to(emit, emit->f64, emit->bins[stmt->index], index, LLVMBuildFMul(builder, weight, weight, ""));
-    add_to(emit, emit->i64, emit->fills[stmt->index], int_const(emit, 0), one);
-}
+/* --- any statement --- */
 
 static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
 {
