@@ -302,7 +302,8 @@ static int name_ticks(const hq_axis *axis, hq_fit fit, int most, hq_tick *ticks_
     uint32_t step = axis->bins / (uint32_t)most + (axis->bins % (uint32_t)most != 0);
     int count = 0;
     for (uint32_t i = 0; i < axis->bins; i += step) {
-        ticks_r[count].place = (double)(i / fit.factor) * fit.each + middle_of(fit);
+        uint32_t bar = i / fit.factor;
+        ticks_r[count].place = (double)bar * fit.each + middle_of(fit);
         category_name(axis, i, ticks_r[count++].text);
     }
     return count;

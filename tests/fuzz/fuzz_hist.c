@@ -4,9 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "query/hist.h"
+#include "query/uhi.h"
 
-enum { LARGE = 1 << 20 /* bins beyond which a set is not worth the time here */ };
+/* Bins beyond which a set is not worth the time here, and its text is not. */
+enum { LARGE = 1 << 20, SMALL = 1 << 12 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -56,6 +57,17 @@ static void check_axis(const hq_axis *axis, const uint8_t *bytes, size_t size)
     axis_clear(&copy);
 }
 
+/* Whatever is in the bins, the document is JSON. */
+static void check_json(const hq_histset *set)
+{
+    hq_buffer text = {0};
+    histset_to_uhi(set, NULL, &text);
+    json_t *document = json_loadb((const char *)text.bytes, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    require(document || memmem(text.bytes, text.size, "1e999", 5)); /* jansson refuses what is no double */
+    json_decref(document);
+    buffer_clear(&text);
+}
+
 static void check_whole(const uint8_t *bytes, size_t size)
 {
     hq_histset *set = NULL, *back = NULL;
@@ -74,6 +86,8 @@ static void check_whole(const uint8_t *bytes, size_t size)
         require(histset_is_equal(set, back));
         require(histset_merge(back, set, NULL) == HQ_OK);
         buffer_clear(&again);
+        if (bins <= SMALL)
+            check_json(set);
     }
     histset_free(&set);
     histset_free(&back);
