@@ -28,6 +28,7 @@ struct hq_code {
     hq_histset *shape;       /* empty histograms as the program declares them */
     hq_fault *faults;
     size_t fault_count;
+    bool is_flat; /* see code_emit.h */
 };
 
 static pthread_once_t target_once = PTHREAD_ONCE_INIT;
@@ -97,7 +98,7 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 2, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 3, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
         const math_function *function = &MATH_FUNCTIONS[i];
@@ -106,6 +107,7 @@ static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
                                      function->unary ? (uintptr_t)function->unary : (uintptr_t)function->binary);
     }
     symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
+    symbols[count++] = symbol_at(jit, CODE_COUNT_NAME, (uintptr_t)code_count);
     symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
     free(symbols);
@@ -203,6 +205,7 @@ hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *re
     pthread_once(&target_once, start_target);
     hq_code *code = hq_calloc(1, sizeof *code);
     copy_facts(code, program);
+    code->is_flat = emit_is_flat(program);
     hq_error error = make_code(code, program, reason);
     if (error) {
         code_free(&code);
@@ -241,6 +244,35 @@ int32_t code_look(code_state *state)
     else if (state->deadline_ms && hq_now_ms() >= state->deadline_ms)
         state->stopped = HQ_ETIMEOUT;
     return state->stopped != HQ_OK;
+}
+
+void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t size)
+{
+    uint64_t i = 0;
+    if (flat_tables_of(size) == FLAT_TABLES) {
+        uint64_t stride = size + 1;
+        for (; i + FLAT_TABLES <= count; i += FLAT_TABLES)
+            for (uint64_t table = 0; table < FLAT_TABLES; table++)
+                tables[table * stride + (uint64_t)(uint32_t)bins[i + table]]++;
+    }
+    for (; i < count; i++)
+        tables[bins[i]]++;
+}
+
+/* Tables for a flat program to count in, all of them 0. */
+static int64_t *new_tables(const hq_hist *hist)
+{
+    uint64_t size = hist_size(hist);
+    return hq_calloc(flat_tables_of(size) * (size + 1), sizeof(int64_t));
+}
+
+static void add_tables(hq_hist *hist, const int64_t *tables)
+{
+    uint64_t size = hist_size(hist);
+    int64_t *bins = hist_bins(hist);
+    for (uint64_t table = 0; table < flat_tables_of(size); table++)
+        for (uint64_t i = 0; i < size; i++)
+            bins[i] += tables[table * (size + 1) + i];
 }
 
 /* What a column must be for machine code to stay inside it. Offsets are trusted to rise, as base/column.h says. */
@@ -328,10 +360,14 @@ hq_error code_run(const hq_code *code, hq_run *run, hq_histset *hists, hq_reason
     for (size_t i = 0; i < code->columns->count; i++)
         views[i] = (column_view){run->columns[i]->values, run->columns[i]->offsets};
     for (size_t i = 0; i < hists->count; i++) {
-        bins[i] = hist_bins(hists->hists[i]);
+        bins[i] = code->is_flat ? new_tables(hists->hists[i]) : hist_bins(hists->hists[i]);
         fills[i] = hist_fills(hists->hists[i]);
     }
     error = run_blocks(code, run, views, bins, fills, reason);
+    for (size_t i = 0; code->is_flat && i < hists->count; i++) {
+        add_tables(hists->hists[i], bins[i]);
+        free(bins[i]);
+    }
     free(views);
     free(bins);
     free(fills);

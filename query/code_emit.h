@@ -18,7 +18,8 @@
 typedef enum hq_outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED } hq_outcome;
 
 enum {
-    TURNS_BETWEEN_LOOKS = 1 << 14 /* of loops inside an entry, between two looks at the clock */
+    TURNS_BETWEEN_LOOKS = 1 << 14, /* of loops inside an entry, between two looks at the clock */
+    FLAT_MOST_FILLS = 8            /* in the text of a flat program */
 };
 
 /* What machine code needs of a column. */
@@ -37,6 +38,17 @@ typedef struct code_state {
     atomic_int *cancel;
     int64_t deadline_ms;
 } code_state;
+
+/* A flat program (code_flat.c) does not count in the histograms' own bins but in tables of size + 1 bins, the last for
+ * what is not filled: in turns in several of them, if they are small, so that a bin that is met again and again is not
+ * waited for. */
+enum { FLAT_TABLES = 8 };
+static inline uint64_t flat_tables_of(uint64_t size)
+{
+    return size < 1024 ? FLAT_TABLES : 1;
+}
+/* Counts the bins of a block in the tables. */
+void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t size);
 
 /* Called from loops that may be long: true, and the reason in state->stopped, if the run is to end. */
 int32_t code_look(code_state *state);
@@ -66,13 +78,19 @@ typedef struct hq_emit {
     LLVMValueRef int_power, look;
     LLVMBasicBlockRef next_entry;
     emit_loop *loop;
-    unsigned invariant; /* LLVM's number for the metadata of that name */
+    bool is_flat;
+    LLVMValueRef flat_mask;                         /* whether what is being computed is wanted; NULL: it is */
+    const hq_stmt *flat_fills[FLAT_MOST_FILLS + 1]; /* in the order they are met; NULL behind the last */
+    LLVMValueRef flat_bins[FLAT_MOST_FILLS];        /* for each, a stack cell for the bin of the value at hand, */
+    LLVMValueRef flat_blocks[FLAT_MOST_FILLS];      /* and the bins of a block */
+    unsigned invariant;                             /* LLVM's number for the metadata of that name */
     LLVMValueRef empty_node;
 } hq_emit;
 
 /* Names of what the machine code calls, for code.c to give addresses to. */
 #define CODE_FUNCTION_NAME "hq_run"
 #define CODE_LOOK_NAME     "hq_look"
+#define CODE_COUNT_NAME    "hq_count"
 #define CODE_POWER_NAME    "hq_int_power"
 #define CODE_MATH_FORMAT   "hq_math_%zu" /* index into MATH_FUNCTIONS */
 
@@ -91,7 +109,24 @@ LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, boo
 LLVMValueRef emit_fill_index(hq_emit *emit, const hq_stmt *stmt);
 void emit_fill(hq_emit *emit, const hq_stmt *stmt);
 
+/* code_flat.c */
+/* Is it a program whose fills may be done in any order, over values that know nothing of each other? */
+bool emit_is_flat(const hq_program *program);
+/* In the function's first block. */
+void emit_flat_cells(hq_emit *emit);
+/* The loop, from the builder's place on; offsets: for each group, its list. */
+void emit_flat(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef first, LLVMValueRef last, LLVMBasicBlockRef done);
+void emit_flat_fill(hq_emit *emit, const hq_stmt *stmt);
+/* Vector code has no branches: what is cheap is computed in any case, and kept where it is wanted. So its loads need no
+ * masks. emit_flat_if gives false, and has done nothing, where that is not cheap. */
+bool emit_flat_is_cheap(const hq_emit *emit, const hq_expr *expr);
+bool emit_flat_if(hq_emit *emit, const hq_stmt *stmt);
+void emit_flat_store(hq_emit *emit, LLVMTypeRef type, LLVMValueRef value, LLVMValueRef cell);
+
 /* code_stmt.c */
+void emit_block(hq_emit *emit, const hq_block *block);
+/* Where each group's values of the entry at hand begin and end. offsets: for each group, its list. */
+void emit_groups(hq_emit *emit, LLVMValueRef *offsets);
 /* Makes the function in emit->module; program, context, module and builder are set. */
 void emit_function(hq_emit *emit);
 /* Frees what emit_function allocated. */

@@ -98,6 +98,11 @@ static LLVMValueRef column_value(hq_emit *emit, uint32_t column, LLVMValueRef po
 static LLVMValueRef choice_of(hq_emit *emit, LLVMValueRef condition, const hq_expr *yes, const hq_expr *no,
                               bool constant)
 {
+    if (emit_flat_is_cheap(emit, yes) && emit_flat_is_cheap(emit, no)) {
+        LLVMValueRef other = LLVMConstInt(emit->i1, constant, false);
+        LLVMValueRef wanted = yes ? emit_expr(emit, yes) : other;
+        return LLVMBuildSelect(emit->builder, condition, wanted, no ? emit_expr(emit, no) : other, "");
+    }
     LLVMBasicBlockRef yes_block = emit_new_block(emit, "yes");
     LLVMBasicBlockRef no_block = emit_new_block(emit, "no");
     LLVMBasicBlockRef after = emit_new_block(emit, "chosen");

@@ -5,8 +5,6 @@
 #include "base/memory.h"
 #include "query/code_emit.h"
 
-static void emit_block(hq_emit *emit, const hq_block *block);
-
 static LLVMValueRef int_const(hq_emit *emit, int64_t value)
 {
     return LLVMConstInt(emit->i64, (unsigned long long)value, true);
@@ -81,7 +79,7 @@ static void count_turns(hq_emit *emit, LLVMValueRef turns)
 
 static void emit_set(hq_emit *emit, uint32_t slot, LLVMValueRef value)
 {
-    LLVMBuildStore(emit->builder, value, emit->slots[slot]);
+    emit_flat_store(emit, LLVMTypeOf(value), value, emit->slots[slot]);
 }
 
 static void emit_index(hq_emit *emit, const hq_stmt *stmt)
@@ -246,7 +244,8 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
         demand(emit, emit_expr(emit, stmt->a), stmt->index, int_const(emit, 0), int_const(emit, -1));
         break;
     case STMT_IF:
-        emit_if(emit, stmt);
+        if (!emit->is_flat || !emit_flat_if(emit, stmt))
+            emit_if(emit, stmt);
         break;
     case STMT_FOR:
         emit_for(emit, stmt);
@@ -266,12 +265,15 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
         continue_at(emit, emit_new_block(emit, "dead"));
         break;
     case STMT_FILL:
-        emit_fill(emit, stmt);
+        if (emit->is_flat)
+            emit_flat_fill(emit, stmt);
+        else
+            emit_fill(emit, stmt);
         break;
     }
 }
 
-static void emit_block(hq_emit *emit, const hq_block *block)
+void emit_block(hq_emit *emit, const hq_block *block)
 {
     for (const hq_stmt *stmt = block->first; stmt; stmt = stmt->next)
         emit_stmt(emit, stmt);
@@ -300,6 +302,8 @@ static void emit_prologue(hq_emit *emit)
         emit->slots[i] = LLVMBuildAlloca(emit->builder, type, "");
         LLVMBuildStore(emit->builder, LLVMConstNull(type), emit->slots[i]);
     }
+    if (emit->is_flat)
+        emit_flat_cells(emit);
     for (size_t i = 0; i < program->columns->count; i++)
         emit->values[i] = table_entry(emit, columns, 2 * i);
     for (size_t i = 0; i < program->hist_count; i++) {
@@ -308,8 +312,7 @@ static void emit_prologue(hq_emit *emit)
     }
 }
 
-/* Where each group's values of the entry at hand begin and end. offsets: for each group, its list. */
-static void emit_groups(hq_emit *emit, LLVMValueRef *offsets)
+void emit_groups(hq_emit *emit, LLVMValueRef *offsets)
 {
     LLVMBuilderRef builder = emit->builder;
     for (size_t i = 0; i < emit->program->group_count; i++) {
@@ -354,28 +357,13 @@ void emit_clear(hq_emit *emit)
     free(emit->calls);
 }
 
-void emit_function(hq_emit *emit)
+static void emit_entries(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef first, LLVMValueRef last,
+                         LLVMBasicBlockRef done)
 {
-    prepare(emit);
     LLVMBuilderRef builder = emit->builder;
-    LLVMTypeRef parameters[6] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer, emit->i64, emit->i64};
-    emit->function = LLVMAddFunction(emit->module, CODE_FUNCTION_NAME,
-                                     LLVMFunctionType(emit->i32, parameters, 6, false));
-    emit->state = LLVMGetParam(emit->function, 3);
-    LLVMValueRef first = LLVMGetParam(emit->function, 4);
-    LLVMValueRef last = LLVMGetParam(emit->function, 5);
-    LLVMBasicBlockRef start = emit_new_block(emit, "start");
+    LLVMBasicBlockRef start = LLVMGetInsertBlock(builder);
     LLVMBasicBlockRef head = emit_new_block(emit, "entries");
     LLVMBasicBlockRef body = emit_new_block(emit, "entry");
-    LLVMBasicBlockRef done = emit_new_block(emit, "done");
-    emit->next_entry = emit_new_block(emit, "next_entry");
-
-    continue_at(emit, start);
-    emit_prologue(emit);
-    LLVMValueRef *offsets = hq_calloc(emit->program->group_count + 1, sizeof *offsets);
-    for (size_t i = 0; i < emit->program->group_count; i++)
-        offsets[i] = table_entry(emit, LLVMGetParam(emit->function, 0),
-                                 2 * (size_t)emit->program->groups[i].column + 1);
     go_to(emit, head);
 
     continue_at(emit, head);
@@ -383,7 +371,6 @@ void emit_function(hq_emit *emit)
     LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntULT, emit->entry, last, ""), body, done);
     continue_at(emit, body);
     emit_groups(emit, offsets);
-    free(offsets);
     emit_block(emit, &emit->program->body);
     go_to(emit, emit->next_entry);
 
@@ -393,6 +380,33 @@ void emit_function(hq_emit *emit)
     LLVMValueRef values[2] = {first, next};
     LLVMBasicBlockRef blocks[2] = {start, emit->next_entry};
     LLVMAddIncoming(emit->entry, values, blocks, 2);
+}
+
+void emit_function(hq_emit *emit)
+{
+    prepare(emit);
+    emit->is_flat = emit_is_flat(emit->program);
+    LLVMTypeRef parameters[6] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer, emit->i64, emit->i64};
+    emit->function = LLVMAddFunction(emit->module, CODE_FUNCTION_NAME,
+                                     LLVMFunctionType(emit->i32, parameters, 6, false));
+    emit->state = LLVMGetParam(emit->function, 3);
+    LLVMValueRef first = LLVMGetParam(emit->function, 4);
+    LLVMValueRef last = LLVMGetParam(emit->function, 5);
+    LLVMBasicBlockRef start = emit_new_block(emit, "start");
+    LLVMBasicBlockRef done = emit_new_block(emit, "done");
+    emit->next_entry = emit_new_block(emit, "next_entry");
+
+    continue_at(emit, start);
+    emit_prologue(emit);
+    LLVMValueRef *offsets = hq_calloc(emit->program->group_count + 1, sizeof *offsets);
+    for (size_t i = 0; i < emit->program->group_count; i++)
+        offsets[i] = table_entry(emit, LLVMGetParam(emit->function, 0),
+                                 2 * (size_t)emit->program->groups[i].column + 1);
+    if (emit->is_flat)
+        emit_flat(emit, offsets, first, last, done);
+    else
+        emit_entries(emit, offsets, first, last, done);
+    free(offsets);
 
     continue_at(emit, done);
     leave(emit, OUTCOME_DONE);
