@@ -12,9 +12,10 @@
 
 enum {
     FRONT_QUEUE = 1000,
-    FRONT_FRAME = 64 << 20, /* a SUBMIT with a megabyte of text and a hundred thousand files */
+    FRONT_FRAME = 64 << 20,
     BACK_FRAME = 1 << 30,
-    DONE_DAYS = 1
+    DONE_DAYS = 1,
+    PLANNERS = 4 /* so that one client's many files do not keep the others waiting */
 };
 
 /* ---- settings ---- */
@@ -184,8 +185,8 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     if (!error && strcmp(settings->store, "none") != 0)
         error = store_open(settings->store, (int)settings->store_timeout_ms, settings->keep_ms, &broker->store, reason);
     if (!error) {
-        broker->planner = jobs_new();
-        broker->keeper = jobs_new();
+        broker->planner = jobs_new(PLANNERS);
+        broker->keeper = jobs_new(1); /* a store is one thread's */
         keep_prepare(broker);
         error = join_coordinator(broker, reason);
     }
@@ -290,11 +291,15 @@ static void tell_all_of_the_end(hq_broker *broker)
 {
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
-        if (query_is_over(query))
+        if (query->state == QUERY_SUCCESSFUL && query->is_kept) {
+            clients_done(query, sink_result(query->sink));
             continue;
-        query->state = QUERY_FAILED;
-        query->error = hq_fail(&query->reason, HQ_EUNAVAILABLE,
-                               "the broker is stopping; what was computed is in the store");
+        }
+        if (query->state < QUERY_FAILED) {
+            query->state = QUERY_FAILED;
+            query->error = hq_fail(&query->reason, HQ_EUNAVAILABLE,
+                                   "the broker is stopping; asked again, the query goes on from what is in the store");
+        }
         clients_failed(query);
     }
 }

@@ -16,11 +16,13 @@ static hq_message *reply(const hq_peer *peer, hq_command command)
 }
 
 /* A client that is gone needs no answer: what it asked for is kept in the store all the same. */
-static void tell(hq_broker *broker, hq_message **message_p)
+static hq_error tell(hq_broker *broker, hq_message **message_p)
 {
     hq_reason reason = {{0}};
-    if (message_send(broker->front, message_p, &reason))
+    hq_error error = message_send(broker->front, message_p, &reason);
+    if (error)
         hq_log(HQ_LOG_DEBUG, "broker", "to a client: %s", reason.text);
+    return error;
 }
 
 static void reject(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text)
@@ -98,16 +100,24 @@ static void put_standing(hq_message *message, const hq_query *query)
 void clients_progress(hq_query *query)
 {
     hq_buffer bytes = {0};
-    for (size_t i = 0; i < query->listener_count; i++) {
+    const hq_histset *so_far = sink_so_far(query->sink);
+    for (size_t i = 0; i < query->listener_count;) {
         const hq_listener *listener = &query->listeners[i];
-        if (!listener->wants_progress || !listener->was_accepted)
+        if (!listener->wants_progress || !listener->was_accepted) {
+            i++;
             continue;
-        if (bytes.size == 0)
-            histset_encode_whole(sink_so_far(query->sink), &bytes);
+        }
+        if (bytes.size == 0 && so_far)
+            histset_encode_whole(so_far, &bytes);
         hq_message *message = reply(&listener->peer, HQ_PROGRESS);
         put_standing(message, query);
-        message_copy_payload(message, bytes.bytes, bytes.size);
-        tell(query->broker, &message);
+        if (so_far)
+            message_copy_payload(message, bytes.bytes, bytes.size);
+        /* One that is gone listens no more, so that the others' cancel is not held up by it. */
+        if (tell(query->broker, &message) == HQ_ENOTFOUND)
+            query->listeners[i] = query->listeners[--query->listener_count];
+        else
+            i++;
     }
     buffer_clear(&bytes);
 }
@@ -231,14 +241,31 @@ static void attach(hq_broker *broker, hq_message *message)
         &(hq_listener){.peer = *message_peer(message), .request = (int32_t)request, .wants_progress = wants_progress});
 }
 
+/* What a client has submitted and not been told the id of. */
+static hq_query *find_request(const hq_broker *broker, const hq_peer *peer, int32_t request)
+{
+    for (size_t i = 0; i < broker->active_count; i++) {
+        hq_query *query = broker->active[i];
+        for (size_t k = 0; k < query->listener_count; k++)
+            if (query->listeners[k].request == request && peer_is_equal(&query->listeners[k].peer, peer))
+                return query;
+    }
+    return NULL;
+}
+
 static void cancel(hq_broker *broker, hq_message *message)
 {
     hq_hash id;
-    if (!message_get_hash(message, "query", &id)) {
-        malformed(broker, message_peer(message), HQ_EPROTOCOL, "CANCEL without a query");
+    int64_t request;
+    hq_query *query = NULL;
+    if (message_get_hash(message, "query", &id)) {
+        query = query_find(broker, &id);
+    } else if (message_get_int(message, "request", INT32_MIN, INT32_MAX, &request)) {
+        query = find_request(broker, message_peer(message), (int32_t)request);
+    } else {
+        malformed(broker, message_peer(message), HQ_EPROTOCOL, "CANCEL without a query or a request");
         return;
     }
-    hq_query *query = query_find(broker, &id);
     if (!query || query_is_over(query))
         return;
     /* A peer that does not listen to the query has no say in it: it attaches first. */

@@ -19,7 +19,8 @@ typedef struct job_list {
 } job_list;
 
 struct hq_jobs {
-    pthread_t thread;
+    pthread_t *threads;
+    size_t thread_count;
     pthread_mutex_t lock; /* over all below but waiting */
     pthread_cond_t given;
     job_list todo, ended;
@@ -65,14 +66,18 @@ static void *work(void *context)
     return NULL;
 }
 
-hq_jobs *jobs_new(void)
+hq_jobs *jobs_new(size_t threads)
 {
     hq_jobs *jobs = hq_calloc(1, sizeof *jobs);
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->given, NULL);
     jobs->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (jobs->fd < 0 || pthread_create(&jobs->thread, NULL, work, jobs) != 0)
+    jobs->threads = hq_calloc(threads, sizeof *jobs->threads);
+    if (jobs->fd < 0)
         abort(); /* no descriptors or threads at start-up: there is nothing to run with */
+    for (; jobs->thread_count < threads; jobs->thread_count++)
+        if (pthread_create(&jobs->threads[jobs->thread_count], NULL, work, jobs) != 0)
+            abort();
     return jobs;
 }
 
@@ -93,9 +98,11 @@ void jobs_free(hq_jobs **jobs_p)
         return;
     pthread_mutex_lock(&jobs->lock);
     jobs->is_closing = true;
-    pthread_cond_signal(&jobs->given);
+    pthread_cond_broadcast(&jobs->given);
     pthread_mutex_unlock(&jobs->lock);
-    pthread_join(jobs->thread, NULL);
+    for (size_t i = 0; i < jobs->thread_count; i++)
+        pthread_join(jobs->threads[i], NULL);
+    free(jobs->threads);
     end_all(jobs, &jobs->ended);
     end_all(jobs, &jobs->todo);
     close(jobs->fd);

@@ -1,7 +1,7 @@
-/* broker/jobs.h - what would block a loop, done by one thread behind it: opening files, asking the store.
+/* broker/jobs.h - what would block a loop, done by threads behind it: opening files, asking the store.
  *
- * A job runs in the thread; when it is through, its end is called from jobs_dispatch, in the loop's thread. Jobs run
- * one after another, in the order they were given.
+ * A job runs in one of the threads; when it is through, its end is called from jobs_dispatch, in the loop's thread.
+ * Jobs begin in the order they were given; with one thread they also end in it.
  */
 #ifndef HQ_BROKER_JOBS_H
 #define HQ_BROKER_JOBS_H
@@ -12,8 +12,9 @@ typedef struct hq_jobs hq_jobs;
 
 typedef void hq_job_step(void *job);
 
-hq_jobs *jobs_new(void);
-/* Waits for the job that is running; ends every job that was given, also those that never ran, by calling their end. */
+hq_jobs *jobs_new(size_t threads);
+/* Waits for the jobs that are running; ends every job that was given, also those that never ran, by calling their end.
+ */
 void jobs_free(hq_jobs **jobs_p);
 
 /* Readable when jobs_dispatch has something to do. */

@@ -242,7 +242,8 @@ static bool waits_for_store(hq_outcome_job *job)
 {
     hq_broker *broker = job->query->broker;
     bool may_help = job->error == HQ_EUNAVAILABLE || job->error == HQ_EUNCERTAIN || job->error == HQ_ETIMEOUT;
-    if (!may_help || broker->is_stopping)
+    int64_t patience_ms = broker->settings.store_patience_ms;
+    if (!may_help || broker->is_stopping || (patience_ms && hq_now_ms() - job->query->computed_ms > patience_ms))
         return false;
     if (!job->was_told)
         hq_log(HQ_LOG_WARN, "broker", "query %s waits for the store: %s", job->query->id_text, job->reason.text);
@@ -260,7 +261,8 @@ static void outcome_end(void *context)
     if (waits_for_store(job))
         return;
     if (job->error)
-        hq_log(HQ_LOG_ERROR, "broker", "query %s: not kept in the store: %s", query->id_text, job->reason.text);
+        hq_log(HQ_LOG_ERROR, "broker", "query %s: its %s is not in the store: %s", query->id_text,
+               job->is_kept || !job->result ? "journal" : "result", job->reason.text);
     outcome_kept(query, job->is_kept);
     outcome_free(&job);
     query_release(query);

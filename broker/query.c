@@ -157,7 +157,9 @@ void plan_done(hq_plan *plan)
 {
     hq_query *query = plan->query;
     query->planned_ms = hq_now_ms();
-    if (query_is_over(query) || query->broker->is_stopping) {
+    if (query->broker->is_stopping)
+        return; /* its client is told with all others */
+    if (query_is_over(query)) {
         query_remove(query); /* cancelled meanwhile */
         return;
     }
@@ -201,7 +203,9 @@ static void answer_from_store(hq_query *query, const hq_lookup *lookup)
 void lookup_done(hq_lookup *lookup)
 {
     hq_query *query = lookup->query;
-    if (query_is_over(query) || query->broker->is_stopping)
+    if (query->broker->is_stopping)
+        return;
+    if (query_is_over(query))
         query_remove(query);
     else if (lookup->has_result)
         answer_from_store(query, lookup);
@@ -482,6 +486,12 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
         return;
     }
     scheduler_done(broker->scheduler, query->work, answer->index);
+    if (broker->settings.query_memory && sink_bytes(query->sink) > (size_t)broker->settings.query_memory) {
+        query_fail(query, HQ_ELIMIT,
+                   "partials that wait to be merged need more memory than a query may have "
+                   "(the broker's option --query-memory): fewer bins are needed");
+        return;
+    }
     broker->counters.subtasks++;
     query->state = QUERY_RUNNING;
     query->has_news = true;
@@ -497,7 +507,7 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
 static bool is_final(hq_error error)
 {
     return error == HQ_EQUERY || error == HQ_ETIMEOUT || error == HQ_EMISMATCH || error == HQ_EUNSUPPORTED ||
-           error == HQ_ELIMIT;
+           error == HQ_EFORMAT || error == HQ_ELIMIT;
 }
 
 void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure)

@@ -33,13 +33,18 @@ hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t si
 uint32_t sink_done(const hq_sink *sink);
 bool sink_is_complete(const hq_sink *sink);
 
-/* From now on the sum of what came is kept up as well, for sink_so_far; it costs a second merge for each partial. */
+/* The bytes of what waits for its sibling. A set of up to 1 MiB waits as it is, a larger one packed (histset_encode).
+ */
+size_t sink_bytes(const hq_sink *sink);
+
+/* From now on the sum of what came is kept up as well, for sink_so_far; it costs a second merge for each partial, so
+ * it is done for sets of up to 1 MiB only. */
 void sink_watch(hq_sink *sink);
-/* What came so far, added in the order of its coming: for a person who watches, not for the store. Empty unless
- * sink_watch was called. Valid until the next sink_add. */
+/* What came so far, added in the order of its coming: for a person who watches, not for the store. Empty unless it is
+ * watched, NULL if it is too large for that. Valid until the next sink_add. */
 const hq_histset *sink_so_far(const hq_sink *sink);
 
 /* The result; NULL unless complete. Belongs to the sink. */
-const hq_histset *sink_result(const hq_sink *sink);
+const hq_histset *sink_result(hq_sink *sink);
 
 #endif

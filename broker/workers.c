@@ -185,10 +185,9 @@ static void take_failure(hq_query *query, const hq_node *node, const hq_answer *
     if (failure_decode(answer->contents, answer->size, &failure)) {
         failure.error = HQ_EPROTOCOL;
         hq_fail(&failure.reason, HQ_EPROTOCOL, "it failed and did not say why");
+    } else if (failure.error == HQ_EPROTOCOL && node->number < query->known_count) {
+        query->known_by[node->number] = 0; /* it does not know the query: it is told before it gets another subtask */
     }
-    /* It may have forgotten the query, or never have heard of it: it is told again before it gets another subtask. */
-    if (failure.error == HQ_ENOTFOUND && node->number < query->known_count)
-        query->known_by[node->number] = 0;
     query_answer_failed(query, node, answer->index, &failure);
 }
 

@@ -20,6 +20,8 @@ enum {
 };
 static const int64_t KEEP_MS = INT64_C(14) * 24 * 3600 * 1000;
 static const int64_t MAX_SUBTASKS = 10000000;
+static const int64_t QUERY_MEMORY = INT64_C(4) << 30;
+static const int64_t STORE_PATIENCE_MS = 1; /* one attempt: a person's own answer does not wait for a cache of it */
 
 struct hq_local {
     hq_broker *broker;
@@ -63,7 +65,9 @@ static hq_error start_broker(hq_local *local, const hq_local_settings *settings,
                                  .partition_entries = PARTITION_ENTRIES,
                                  .attempts = 1,
                                  .max_queries = MAX_QUERIES,
-                                 .max_subtasks = MAX_SUBTASKS};
+                                 .max_subtasks = MAX_SUBTASKS,
+                                 .query_memory = QUERY_MEMORY,
+                                 .store_patience_ms = STORE_PATIENCE_MS};
     hq_error error = broker_new(&broker, &local->broker, reason);
     free(front);
     free(back);

@@ -41,19 +41,25 @@ void session_close(hq_session **session_p)
     *session_p = NULL;
 }
 
-/* So that a broker that is there is heard of at once, however long it takes to open a dataset's files. */
 static hq_error ask_status(hq_session *session, hq_reason *reason)
 {
-    session->request++;
-    session->was_accepted = session->is_over = false;
     hq_message *message = message_new(HQ_STATUS);
     message_put_int32(message, "request", session->request);
     return message_send(session->socket, &message, reason);
 }
 
+/* Begins with a question after the broker itself, so that one that is there is heard of at once, however long it takes
+ * to open a dataset's files. */
+static hq_error begin(hq_session *session, hq_reason *reason)
+{
+    session->request++;
+    session->was_accepted = session->is_over = false;
+    return ask_status(session, reason);
+}
+
 hq_error session_submit(hq_session *session, const hq_submission *submission, hq_reason *reason)
 {
-    hq_error error = ask_status(session, reason);
+    hq_error error = begin(session, reason);
     if (error)
         return error;
     hq_message *message = message_new(HQ_SUBMIT);
@@ -79,7 +85,7 @@ hq_error session_submit(hq_session *session, const hq_submission *submission, hq
 
 hq_error session_attach(hq_session *session, const hq_hash *query, bool wants_progress, hq_reason *reason)
 {
-    hq_error error = ask_status(session, reason);
+    hq_error error = begin(session, reason);
     if (error)
         return error;
     hq_message *message = message_new(HQ_ATTACH);
@@ -91,13 +97,23 @@ hq_error session_attach(hq_session *session, const hq_hash *query, bool wants_pr
 
 void session_cancel(hq_session *session)
 {
-    if (!session->was_accepted || session->is_over)
+    if (session->is_over)
         return;
     hq_reason reason = {{0}};
     hq_message *message = message_new(HQ_CANCEL);
-    message_put_hash(message, "query", &session->query);
+    if (session->was_accepted)
+        message_put_hash(message, "query", &session->query);
+    else
+        message_put_int32(message, "request", session->request);
     if (message_send(session->socket, &message, &reason))
         hq_log(HQ_LOG_WARN, "client", "the broker was not told to cancel: %s", reason.text);
+}
+
+void session_probe(hq_session *session)
+{
+    hq_reason reason = {{0}};
+    if (ask_status(session, &reason))
+        hq_log(HQ_LOG_DEBUG, "client", "%s", reason.text);
 }
 
 void session_interrupt(hq_session *session)
@@ -187,6 +203,9 @@ static bool read_event(hq_session *session, const hq_message *message, hq_event 
     switch (command) {
     case HQ_STATE:
         event->kind = HQ_EVENT_STATE;
+        if (!message_get_hash(message, "broker", &query))
+            return false;
+        hash_to_text(&query, event->broker);
         return get_count(message, "workers", &event->workers);
     case HQ_ACCEPTED:
         event->kind = HQ_EVENT_ACCEPTED;
@@ -197,8 +216,13 @@ static bool read_event(hq_session *session, const hq_message *message, hq_event 
     case HQ_DONE:
         event->kind = HQ_EVENT_DONE;
         session->is_over = true;
-        return read_standing(message, event) && message_get_bool(message, "from_store", &event->is_from_store) &&
-               message_get_bool(message, "kept", &event->is_kept) && read_hists(message, event);
+        if (read_standing(message, event) && message_get_bool(message, "from_store", &event->is_from_store) &&
+            message_get_bool(message, "kept", &event->is_kept) && read_hists(message, event))
+            return true;
+        /* There will be no other one: it is the end all the same. */
+        event->kind = HQ_EVENT_FAILED;
+        event->error = hq_fail(&event->text, HQ_EPROTOCOL, "the broker's answer cannot be read");
+        return true;
     case HQ_FAILED:
         event->kind = HQ_EVENT_FAILED;
         session->is_over = true;

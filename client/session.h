@@ -34,11 +34,13 @@ typedef struct hq_submission {
 hq_error session_submit(hq_session *session, const hq_submission *submission, hq_reason *reason);
 /* Listens to a query that is under way, instead of submitting one. */
 hq_error session_attach(hq_session *session, const hq_hash *query, bool wants_progress, hq_reason *reason);
-/* Cancels what was accepted; before that, or after its end, nothing happens. */
+/* Cancels what was asked last, accepted or not; after its end nothing happens. */
 void session_cancel(hq_session *session);
+/* Asks for a sign of life: an HQ_EVENT_STATE will come if the broker is there. */
+void session_probe(hq_session *session);
 
 typedef enum hq_event_kind {
-    HQ_EVENT_STATE,    /* the broker is there: workers, host */
+    HQ_EVENT_STATE,    /* the broker is there: broker, workers */
     HQ_EVENT_ACCEPTED, /* query, subtasks, entries, stored, has_joined */
     HQ_EVENT_PROGRESS, /* query and all counts; hists, or NULL */
     HQ_EVENT_DONE,     /* the same; hists is the result */
@@ -48,7 +50,7 @@ typedef enum hq_event_kind {
 
 typedef struct hq_event {
     hq_event_kind kind;
-    char query[HQ_HASH_TEXT];
+    char query[HQ_HASH_TEXT], broker[HQ_HASH_TEXT];
     int64_t subtasks, done, stored, entries, read_bytes, cached_bytes, elapsed_ms, workers;
     bool has_joined, is_from_store, is_kept, is_cancelled;
     hq_error error;

@@ -1,5 +1,7 @@
 /* hq-submit: asks a question of a dataset and draws the answer. */
+#include <bson/bson.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +20,12 @@
 #include "wire/daemon.h"
 #include "wire/socket.h"
 
-enum { CANCEL_MS = 5000, WAIT_MS = 1000 };
+enum {
+    CANCEL_MS = 5000,   /* how long a cancel may take before it is left to the broker */
+    PROBE_MS = 3000,    /* of silence, after which the broker is asked for a sign of life */
+    SILENCE_MS = 30000, /* after which it is taken for dead */
+    WAIT_MS = 1000
+};
 
 typedef enum exit_code {
     EXIT_DONE = 0,
@@ -147,7 +154,7 @@ static const hq_cli cli = {
                 "empty:N, N subtasks without entries, to measure a cluster.\n"
                 "Ctrl-C cancels the query on the cluster too.\n\n"
                 "Exit codes: 0 done, 1 failed, 2 wrong use or wrong query, 3 nobody there, 130 cancelled.\n\n"
-                "  hq-submit --local queries/zpeak.py 'data/*.root:events'\n",
+                "  hq-submit --local zpeak.py '/data/cms/*.root:Events'\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
 };
@@ -164,7 +171,7 @@ static hq_error read_all(FILE *stream, const char *name, hq_buffer *text, hq_rea
             return hq_fail(reason, HQ_EINVAL, "%s: a query's text may have %d bytes at most", name, HQ_MAX_TEXT);
     }
     if (ferror(stream))
-        return hq_fail(reason, HQ_EIO, "%s: %s", name, strerror(errno));
+        return hq_fail(reason, HQ_EINVAL, "%s: %s", name, strerror(errno));
     if (text->size && memchr(text->bytes, 0, text->size))
         return hq_fail(reason, HQ_EINVAL, "%s: there is a zero byte in it: this is no text", name);
     buffer_u8(text, 0);
@@ -195,6 +202,9 @@ static hq_error submit(hq_session *session, const settings *s, const char *name,
                        const hq_arguments *arguments, bool wants_progress, hq_reason *reason)
 {
     size_t count = arguments->count - 1;
+    for (size_t i = 0; i < count; i++)
+        if (!bson_utf8_validate(arguments->texts[i + 1], strlen(arguments->texts[i + 1]), false))
+            return hq_fail(reason, HQ_EINVAL, "the name of file %zu is not UTF-8", i + 1);
     char **specs = hq_calloc(count, sizeof *specs);
     for (size_t i = 0; i < count; i++)
         specs[i] = find_spec(arguments->texts[i + 1]);
@@ -251,27 +261,33 @@ static int write_json(const hq_event *event, const char *path, double seconds)
     return is_good ? EXIT_DONE : EXIT_FAILED;
 }
 
-static void draw(const hq_event *event, double seconds)
+static int draw(const settings *s, const hq_event *event, double seconds)
 {
     hq_draw_options look = draw_options_for(stdout);
     draw_histset(stdout, event->hists, &look);
     int64_t bytes = event->cached_bytes + event->read_bytes;
-    printf("%lld entries in %.3g s", (long long)event->entries, seconds);
+    printf("%'lld entries in %.3g s", (long long)event->entries, seconds);
     if (event->is_from_store)
         printf(", from the store");
     else if (event->stored)
         printf(", %.0f%% of the subtasks from the store", 100 * share(event->stored, event->subtasks));
     if (bytes)
         printf(", %.0f%% of the columns from cache", 100 * share(event->cached_bytes, bytes));
+    if (!event->is_kept && !(s->is_local && s->store && strcmp(s->store, "none") == 0))
+        printf(", not kept in the store");
     printf("\n");
-    fflush(stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_DONE;
+    fprintf(stderr, "hq-submit: stdout: %s\n", strerror(errno));
+    return EXIT_FAILED;
 }
 
 static int finish(const settings *s, const hq_event *event, double seconds)
 {
-    if (!s->is_quiet && !(s->json && strcmp(s->json, "-") == 0))
-        draw(event, seconds);
-    return s->json ? write_json(event, s->json, seconds) : EXIT_DONE;
+    bool is_drawn = !s->is_quiet && !(s->json && strcmp(s->json, "-") == 0);
+    int drawn = is_drawn ? draw(s, event, seconds) : EXIT_DONE;
+    int written = s->json ? write_json(event, s->json, seconds) : EXIT_DONE;
+    return drawn ? drawn : written;
 }
 
 static int refuse(const hq_event *event, const char *name)
@@ -291,10 +307,11 @@ static int refuse(const hq_event *event, const char *name)
 static void show(hq_progress *progress, const hq_event *event, double seconds)
 {
     int64_t computed = event->done - event->stored;
-    double left = event->subtasks - event->done;
+    double left = (double)(event->subtasks - event->done);
+    double entries = event->done > 0 ? (double)event->entries * (double)computed / (double)event->done : 0;
     hq_progress_state state = {.subtasks_done = (uint64_t)event->done,
                                .subtasks = (uint64_t)event->subtasks,
-                               .events_per_s = seconds > 0 ? (double)event->entries / seconds : -1,
+                               .events_per_s = seconds > 0 ? entries / seconds : -1,
                                .cached_share = event->cached_bytes + event->read_bytes > 0
                                                    ? share(event->cached_bytes, event->cached_bytes + event->read_bytes)
                                                    : -1,
@@ -310,8 +327,9 @@ typedef struct talk {
     hq_session *session;
     hq_progress *progress;
     const char *name; /* the query's, for messages */
-    int64_t begun_ms, cancelled_ms;
-    bool has_heard, was_told_of_workers;
+    int64_t begun_ms, heard_ms, probed_ms, cancelled_ms;
+    bool was_accepted;
+    char broker[HQ_HASH_TEXT], query[HQ_HASH_TEXT]; /* "" until they are known */
 } talk;
 
 static double seconds_of(const talk *t)
@@ -319,16 +337,34 @@ static double seconds_of(const talk *t)
     return (double)(hq_now_ms() - t->begun_ms) / 1e3;
 }
 
+/* The broker is there. Another one at the same address knows only what it has adopted. */
+static int take_state(talk *t, const hq_event *event)
+{
+    bool is_first = !t->broker[0], is_another = !is_first && strcmp(t->broker, event->broker) != 0;
+    memcpy(t->broker, event->broker, sizeof t->broker);
+    if (is_first && event->workers == 0 && !t->settings->is_local && !t->settings->is_quiet)
+        fprintf(stderr, "hq-submit: no workers are there yet; the query waits for them\n");
+    if (!is_another)
+        return -1;
+    hq_hash id;
+    hq_reason reason = {{0}};
+    if (t->was_accepted && hash_from_text(t->query, &id) == 0 &&
+        session_attach(t->session, &id, t->progress != NULL, &reason) == HQ_OK)
+        return -1;
+    fprintf(stderr, "hq-submit: the broker was restarted before it had accepted the query; ask again\n");
+    return EXIT_FAILED;
+}
+
 /* Gives back an exit code, or -1 to go on. */
 static int take_event(talk *t, const hq_event *event)
 {
-    t->has_heard = true;
+    t->heard_ms = hq_now_ms();
     switch (event->kind) {
     case HQ_EVENT_STATE:
-        if (event->workers == 0 && !t->settings->is_local && !t->settings->is_quiet)
-            fprintf(stderr, "hq-submit: no workers are there yet; the query waits for them\n");
-        return -1;
+        return take_state(t, event);
     case HQ_EVENT_ACCEPTED:
+        t->was_accepted = true;
+        memcpy(t->query, event->query, sizeof t->query);
         if (t->cancelled_ms)
             session_cancel(t->session);
         return -1;
@@ -351,15 +387,24 @@ static int interrupted(talk *t)
         return EXIT_CANCELLED; /* a second Ctrl-C does not wait for the cluster */
     t->cancelled_ms = hq_now_ms();
     session_cancel(t->session);
-    return t->has_heard ? -1 : EXIT_CANCELLED;
+    return t->heard_ms ? -1 : EXIT_CANCELLED;
 }
 
-static int nothing_came(const talk *t)
+static int nothing_came(talk *t)
 {
     int64_t now_ms = hq_now_ms();
     if (t->cancelled_ms && now_ms - t->cancelled_ms > CANCEL_MS)
         return EXIT_CANCELLED;
-    if (t->has_heard || now_ms - t->begun_ms < t->settings->timeout_ms)
+    if (t->heard_ms && now_ms - t->heard_ms > SILENCE_MS) {
+        fprintf(stderr, "hq-submit: the broker answers no more; its queries go on when it is back%s%s\n",
+                t->was_accepted ? ": hq-submit --attach " : "", t->query);
+        return EXIT_NOBODY;
+    }
+    if (t->heard_ms && now_ms - t->heard_ms > PROBE_MS && now_ms - t->probed_ms > PROBE_MS) {
+        t->probed_ms = now_ms;
+        session_probe(t->session);
+    }
+    if (t->heard_ms || now_ms - t->begun_ms < t->settings->timeout_ms)
         return -1;
     fprintf(stderr, "hq-submit: no broker answers at %s\n",
             t->settings->broker ? t->settings->broker : "the address the coordinator gave");
@@ -372,7 +417,8 @@ static int converse(talk *t)
     while (code < 0) {
         hq_event event;
         hq_reason reason = {{0}};
-        int64_t wait_ms = t->settings->timeout_ms < WAIT_MS ? t->settings->timeout_ms : WAIT_MS;
+        int64_t left_ms = t->begun_ms + t->settings->timeout_ms - hq_now_ms();
+        int64_t wait_ms = t->heard_ms || left_ms > WAIT_MS ? WAIT_MS : left_ms > 0 ? left_ms : 1;
         hq_error error = session_next(t->session, (int)wait_ms, &event, &reason);
         if (!error) {
             code = take_event(t, &event);
@@ -436,6 +482,11 @@ static int ask_local(const settings *s, const char *text, const hq_arguments *ar
         fprintf(stderr, "hq-submit: %s\n", reason.text);
     else
         code = ask(s, local_endpoint(local), text, arguments);
+    if (code == EXIT_CANCELLED) {
+        /* Whoever presses Ctrl-C does not wait for files that are still being opened; the store takes no harm. */
+        fflush(NULL);
+        _exit(code);
+    }
     local_stop(&local);
     free(store);
     return code;
@@ -455,6 +506,16 @@ static int ask_cluster(const settings *s, const char *text, const hq_arguments *
     return code;
 }
 
+/* Before anything is computed for it. */
+static hq_error check_writable(const char *path, hq_reason *reason)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return hq_fail(reason, HQ_EIO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return HQ_OK;
+}
+
 static int run(const settings *s, const hq_arguments *arguments)
 {
     hq_reason reason = {{0}};
@@ -466,7 +527,9 @@ static int run(const settings *s, const hq_arguments *arguments)
         error = hq_fail(&reason, HQ_EINVAL, "a query and a dataset are wanted; see --help");
     else if (!s->attach)
         error = read_text(arguments->texts[0], &text, &reason);
-    int code = EXIT_WRONG;
+    if (!error && s->json && strcmp(s->json, "-") != 0)
+        error = check_writable(s->json, &reason);
+    int code = error == HQ_EIO ? EXIT_FAILED : EXIT_WRONG;
     if (error)
         fprintf(stderr, "hq-submit: %s\n", reason.text);
     else

@@ -278,8 +278,8 @@ hq_error message_send(zsock_t *socket, hq_message **message_p, hq_reason *reason
     for (size_t i = 0; sent >= 0 && i < message->payload_count; i++)
         sent = send_frame(handle, &message->payloads[i], i + 1 < message->payload_count);
     if (sent < 0)
-        error = hq_fail(reason, HQ_EUNAVAILABLE, "%s not sent: %s", command_name(message->command),
-                        zmq_strerror(zmq_errno()));
+        error = hq_fail(reason, zmq_errno() == EHOSTUNREACH ? HQ_ENOTFOUND : HQ_EUNAVAILABLE, "%s not sent: %s",
+                        command_name(message->command), zmq_strerror(zmq_errno()));
     message_free(message_p);
     return error;
 }

@@ -88,8 +88,8 @@ void message_put_int(hq_message *message, const char *key, int64_t value);
 void message_put_bool(hq_message *message, const char *key, bool value);
 void message_put_hash(hq_message *message, const char *key, const hq_hash *hash);
 
-/* HQ_EUNAVAILABLE if the peer of a ROUTER is gone or takes no more at the moment: the message is dropped. Consumes it
- * in every case. */
+/* HQ_ENOTFOUND if the peer of a ROUTER is gone, HQ_EUNAVAILABLE if it takes no more at the moment: the message is
+ * dropped. Consumes it in every case. */
 hq_error message_send(zsock_t *socket, hq_message **message_p, hq_reason *reason);
 
 /* The next message, without waiting: HQ_ETIMEOUT if there is none. HQ_EPROTOCOL for a malformed one and HQ_EMISMATCH

@@ -21,7 +21,8 @@ enum {
     WORK_AHEAD_US = 50000, /* of each executor, waiting in the queue */
     MAX_CREDIT = 8192,
     EVICTED_AT_ONCE = 4096,
-    RECEIVE_AT_ONCE = 64
+    RECEIVE_AT_ONCE = 64,
+    MESSAGE_BYTES = 64 << 20 /* of contents; one more batch still fits into what a broker takes */
 };
 
 /* One broker. */
@@ -244,15 +245,18 @@ static void take_query(broker_link *l, const hq_message *message)
         hq_log(HQ_LOG_WARN, "worker", "from %s: %s", l->endpoint, reason.text);
         return;
     }
-    forget_task(l, task_handle(task));
+    if (find_task(l, task_handle(task))) {
+        task_release(&task); /* told once more; orders that are under way hold the one there is */
+        return;
+    }
     HQ_GROW(l->tasks, l->task_count, l->task_capacity);
     l->tasks[l->task_count++] = task;
 }
 
 static void answer_unknown(const hq_order *order, hq_buffer *answers, hq_buffer *contents)
 {
-    hq_failure failure = {.error = HQ_ENOTFOUND};
-    hq_fail(&failure.reason, HQ_ENOTFOUND, "the worker does not know this query");
+    hq_failure failure = {.error = HQ_EPROTOCOL};
+    hq_fail(&failure.reason, HQ_EPROTOCOL, "the worker was not told this query");
     hq_buffer bytes = {0};
     failure_encode(&failure, &bytes);
     hq_answer answer = {.handle = order->handle,
@@ -376,7 +380,7 @@ static void send_answers(hq_worker *worker)
     while ((batch = pool_take(worker->pool))) {
         note_pace(worker, batch);
         broker_link *l = link_of(worker, batch->link);
-        if (current && l != current && answers.size)
+        if (current && answers.size && (l != current || contents.size > MESSAGE_BYTES))
             say_partials(worker, current, &answers, &contents);
         if (l) {
             buffer_append(&answers, batch->answers.bytes, batch->answers.size);

@@ -62,6 +62,7 @@ typedef struct fake_worker {
     size_t count;
     uint32_t handles[64]; /* of the queries it was told */
     size_t handle_count, drops;
+    bool is_forgetful; /* it says that it does not know its queries: it may be told of one more than once */
 } fake_worker;
 
 /* Says HELLO as one of 2 slots and waits for WELCOME. */

@@ -292,6 +292,30 @@ static void more_queries_than_it_takes_are_rejected_4_3(void **state)
     stage_end(&s);
 }
 
+static void what_is_not_accepted_yet_is_cancelled_by_its_request_3(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    talk_send(client, submit_of(7, stage_text, "empty:1000000")); /* its planning takes a while */
+    hq_message *cancel = message_new(HQ_CANCEL);
+    message_put_int32(cancel, "request", 7);
+    talk_send(client, cancel);
+    hq_message *message = talk_expect(client, HQ_REJECTED);
+    assert_int_equal(talk_int(message, "request"), 7);
+    assert_string_equal(talk_text(message, "code"), "cancelled");
+    message_free(&message);
+    stage_wait_idle(s);
+    cancel = message_new(HQ_CANCEL);
+    message_put_int32(cancel, "request", 8); /* nothing was asked under that number */
+    talk_send(client, cancel);
+    talk_send(client, submit_of(9, stage_text, "empty:1"));
+    expect_accepted(client, 9, 1, 0, false);
+    zsock_destroy(&client);
+    stage_end(&s);
+}
+
 /* ---- several listeners ---- */
 
 static void send_cancel(zsock_t *client, const hq_hash *query)
@@ -552,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_wrong_text_is_rejected_with_its_place_4_4),
         cmocka_unit_test(what_cannot_be_read_is_rejected_4_3),
         cmocka_unit_test(more_queries_than_it_takes_are_rejected_4_3),
+        cmocka_unit_test(what_is_not_accepted_yet_is_cancelled_by_its_request_3),
         cmocka_unit_test(the_same_query_is_joined_and_both_are_told_4),
         cmocka_unit_test(a_cancel_by_one_of_two_leaves_the_other_3),
         cmocka_unit_test(a_cancel_by_the_last_one_stops_it_3),

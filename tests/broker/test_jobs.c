@@ -59,7 +59,7 @@ static void jobs_run_in_order_and_end_in_the_loops_thread(void **state)
     (void)state;
     static sample samples[MANY];
     static log_of record;
-    hq_jobs *jobs = jobs_new();
+    hq_jobs *jobs = jobs_new(1);
     assert_int_equal(jobs_waiting(jobs), 0);
     jobs_dispatch(jobs); /* nothing to do */
     for (int i = 0; i < MANY; i++) {
@@ -92,7 +92,7 @@ static void an_end_comes_in_dispatch_and_not_before(void **state)
     sem_t go;
     sem_init(&go, 0, 0);
     sample first = {.log = &record, .number = 0, .waits_for = &go}, second = {.log = &record, .number = 1};
-    hq_jobs *jobs = jobs_new();
+    hq_jobs *jobs = jobs_new(1);
     jobs_give(jobs, run, end, &first);
     jobs_give(jobs, run, end, &second);
     assert_int_equal(jobs_waiting(jobs), 2);
@@ -130,7 +130,7 @@ static void end_link(void *context)
 static void an_end_may_give_more(void **state)
 {
     (void)state;
-    chain c = {jobs_new(), 50, 0};
+    chain c = {jobs_new(1), 50, 0};
     jobs_give(c.jobs, run_link, end_link, &c);
     dispatch_until(c.jobs, 0);
     assert_int_equal(c.ends, 51);
@@ -152,7 +152,7 @@ static void jobs_that_wait_when_it_ends_are_ended_too(void **state)
     static log_of record;
     sem_t go;
     sem_init(&go, 0, 0);
-    hq_jobs *jobs = jobs_new();
+    hq_jobs *jobs = jobs_new(1);
     for (int i = 0; i < MANY; i++) {
         samples[i] = (sample){.log = &record, .number = i, .waits_for = i == 0 ? &go : NULL};
         jobs_give(jobs, run, end, &samples[i]);

@@ -16,9 +16,9 @@ static double next_number(uint64_t *state)
     return (double)(*state >> 11) / 9007199254740992.0;
 }
 
-static hq_histset *new_shape(void)
+static hq_histset *new_shape(uint32_t bins)
 {
-    hq_axis x = {.name = (char *)"x", .label = (char *)"", .bins = 20, .low = 0, .high = 1};
+    hq_axis x = {.name = (char *)"x", .label = (char *)"", .bins = bins, .low = 0, .high = 1};
     hq_hist *hists[] = {hist_new("sums", &x, 1, HQ_WEIGHTED), hist_new("counts", &x, 1, HQ_COUNT)};
     return histset_new(hists, 2);
 }
@@ -35,9 +35,11 @@ typedef struct parts {
     hq_histset *shape;
 } parts;
 
-static void parts_fill(parts *p, uint32_t count, uint64_t seed, bool has_empty)
+enum { BINS = 20, MANY_BINS = 200000 };
+
+static void parts_fill_shape(parts *p, hq_histset *shape, uint32_t count, uint64_t seed, bool has_empty)
 {
-    *p = (parts){hq_calloc(count, sizeof *p->list), count, new_shape()};
+    *p = (parts){hq_calloc(count, sizeof *p->list), count, shape};
     for (uint32_t i = 0; i < count; i++) {
         p->list[i].set = histset_new_like(p->shape);
         if (has_empty && next_number(&seed) < 0.3)
@@ -50,6 +52,11 @@ static void parts_fill(parts *p, uint32_t count, uint64_t seed, bool has_empty)
         }
         histset_encode(p->list[i].set, &p->list[i].contents);
     }
+}
+
+static void parts_fill(parts *p, uint32_t count, uint64_t seed, bool has_empty)
+{
+    parts_fill_shape(p, new_shape(BINS), count, seed, has_empty);
 }
 
 static void parts_clear(parts *p)
@@ -138,6 +145,32 @@ static void the_result_is_that_of_the_tree_in_any_order(void **state)
     assert_true(differs_from_the_order_of_coming > 20); /* or the sums above would prove nothing */
 }
 
+/* Sets of megabytes wait packed: the result is the same, and few bins that are filled take little memory. */
+static void large_sets_wait_packed(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    parts p;
+    parts_fill_shape(&p, new_shape(MANY_BINS), 13, seed, true);
+    hq_histset *expected = whole_tree_of(&p);
+    uint32_t order[13];
+    for (int repeat = 0; repeat < 4; repeat++) {
+        shuffle(order, p.count, &seed);
+        hq_sink *sink = sink_new(p.count, p.shape);
+        sink_watch(sink); /* in vain */
+        assert_null(sink_so_far(sink));
+        for (uint32_t i = 0; i < p.count; i++) {
+            assert_int_equal(add(sink, &p, order[i]), HQ_OK);
+            assert_true(sink_bytes(sink) < 100000);
+        }
+        assert_true(histset_is_equal(sink_result(sink), expected));
+        assert_true(histset_is_equal(sink_result(sink), expected));
+        sink_free(&sink);
+    }
+    histset_free(&expected);
+    parts_clear(&p);
+}
+
 static void each_subtask_counts_once(void **state)
 {
     (void)state;
@@ -210,7 +243,7 @@ static void bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later(voi
 static void a_query_whose_partials_are_all_empty_has_an_empty_result(void **state)
 {
     (void)state;
-    hq_histset *shape = new_shape(), *used = new_shape();
+    hq_histset *shape = new_shape(BINS), *used = new_shape(BINS);
     double at = 0.5;
     hist_fill(used->hists[0], &at, 1); /* of the shape only the shape is used */
     for (uint32_t count = 1; count < 20; count++) {
@@ -261,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_result_is_that_of_the_tree_in_any_order),
+        cmocka_unit_test(large_sets_wait_packed),
         cmocka_unit_test(each_subtask_counts_once),
         cmocka_unit_test(an_index_beyond_the_last_is_refused),
         cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later),

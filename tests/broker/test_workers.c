@@ -482,8 +482,9 @@ static void an_unknown_handle_makes_the_broker_send_the_query_again_6_4(void **s
     submit(&sc, "empty:4");
     fake_collect(worker, 4);
     worker->handle_count = 0; /* it has forgotten */
+    worker->is_forgetful = true;
     while (worker->count)
-        fake_fail(worker, worker->orders[0], HQ_ENOTFOUND, "the worker does not know this query");
+        fake_fail(worker, worker->orders[0], HQ_EPROTOCOL, "the worker was not told this query");
     fake_collect(worker, 4);
     assert_int_equal(worker->handle_count, 1);
     fake_answer_all(worker, 0.5);

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import harness
@@ -30,6 +31,8 @@ class Install(harness.SystemTest):
         path = self.folder / "z.json"
         drawn = self.run_installed("hq-submit", "--local", "--json", path, query, f"{harness.ZMUMU}:events")
         self.assertIn("dimuon mass [GeV]", drawn)
+        low, high = map(float, re.search(r"fullest bin \[([0-9.]+), ([0-9.]+)\)", drawn).groups())
+        self.assertLess(abs((low + high) / 2 - 91), 2, "the Z")
         self.assert_as_oracle(harness.Answer(self, None, path),
                               harness.oracle_of(query, [f"{harness.ZMUMU}:events"]))
 

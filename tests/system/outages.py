@@ -100,6 +100,18 @@ class Outages(harness.ClusterTest):
         self.assertGreaterEqual(answer.metadata["hq_stored_share"], computed / events.SUBTASKS)
         self.assertEqual("SUCCESSFUL", self.done()[answer.metadata["hq_query"]]["state"])
 
+    def test_broker_killed_and_replaced_at_its_address(self):
+        """The client notices that it talks to another one, which knows nothing of its query, and ends."""
+        front = ("--front", f"tcp://127.0.0.1:{servers.free_port()}")
+        broker = self.start_broker(*front)
+        answer = self.start_query()
+        wait_until(lambda: self.children("owned"), "the query in /owned")
+        broker.kill()
+        wait_until(lambda: not self.children("brokers"), "the killed broker's node to go")
+        self.start_broker(*front)
+        answer.wait(code=1)
+        self.assertIn("no such query is under way here", answer.process.stderr)
+
     def test_coordinator_hangs_in_the_middle(self):
         """Shorter than a session: computing goes on, and the query is done when ZooKeeper is back."""
         self.start_broker()

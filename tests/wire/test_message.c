@@ -115,17 +115,17 @@ static void a_message_goes_and_its_answer_comes_back_1(void **state)
     message_free(&question);
 }
 
-static void a_peer_that_is_not_there_is_unavailable_1(void **state)
+static void a_peer_that_is_not_there_is_not_found_1(void **state)
 {
     pair *p = *state;
     hq_message *message = message_new(HQ_WELCOME);
     message_set_peer(message, &(hq_peer){4, "gone"});
     hq_reason reason = {{0}};
-    assert_int_equal(message_send(p->router, &message, &reason), HQ_EUNAVAILABLE);
+    assert_int_equal(message_send(p->router, &message, &reason), HQ_ENOTFOUND);
     assert_null(message);
     assert_non_null(strstr(reason.text, "WELCOME"));
     message = message_new(HQ_WELCOME); /* to nobody */
-    assert_int_equal(message_send(p->router, &message, &reason), HQ_EUNAVAILABLE);
+    assert_int_equal(message_send(p->router, &message, &reason), HQ_ENOTFOUND);
 }
 
 /* Received from a DEALER that calls itself so. */
@@ -503,7 +503,7 @@ static void a_payload_that_is_lent_is_released_when_it_is_not_sent(void **state)
     message = message_new(HQ_DONE);
     message_set_peer(message, &(hq_peer){4, "gone"});
     message_lend_payload(message, bytes, sizeof bytes, note_release, &hint);
-    assert_int_equal(message_send(p->router, &message, NULL), HQ_EUNAVAILABLE);
+    assert_int_equal(message_send(p->router, &message, NULL), HQ_ENOTFOUND);
     assert_int_equal(atomic_load(&released), 14);
 }
 
@@ -513,7 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PAIR(a_message_goes_and_its_answer_comes_back_1),
-        WITH_PAIR(a_peer_that_is_not_there_is_unavailable_1),
+        WITH_PAIR(a_peer_that_is_not_there_is_not_found_1),
         WITH_PAIR(a_routing_id_of_more_than_64_bytes_is_malformed_1),
         WITH_PAIR(a_routing_id_alone_is_malformed_1),
         cmocka_unit_test(peers_are_equal_byte_by_byte_1),

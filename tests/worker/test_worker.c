@@ -195,7 +195,7 @@ static void note_failed(void *context, const hq_answer *answer)
     hq_failure failure;
     assert_true(answer->is_failed);
     assert_int_equal(failure_decode(answer->contents, answer->size, &failure), HQ_OK);
-    assert_int_equal(failure.error, HQ_ENOTFOUND);
+    assert_int_equal(failure.error, HQ_EPROTOCOL);
     failures[answer->index]++;
 }
 
@@ -226,6 +226,28 @@ static void an_unknown_handle_is_answered_6_4(void **state)
         assert_int_equal(failures[i], 2);
         assert_int_equal(done[i], 1);
     }
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void a_query_told_once_more_stops_nothing_6_1(void **state)
+{
+    (void)state;
+    enum { ORDERS = 4 };
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("empty:10");
+    hq_order orders[ORDERS];
+    int done[ORDERS] = {0};
+    for (uint32_t i = 0; i < ORDERS; i++)
+        orders[i] = (hq_order){1, i, 0, i, i};
+    send_query(sc, 1, empty_text, dataset);
+    for (int i = 0; i < ORDERS; i++) {
+        send_orders(sc, &orders[i], 1);
+        send_query(sc, 1, empty_text, dataset);
+    }
+    expect_answers(sc, ORDERS, note_done, done);
+    for (int i = 0; i < ORDERS; i++)
+        assert_int_equal(done[i], 1);
     dataset_free(&dataset);
     scene_end(&sc);
 }
@@ -437,6 +459,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_are_answered_with_partials_5),
         cmocka_unit_test(an_unknown_handle_is_answered_6_4),
+        cmocka_unit_test(a_query_told_once_more_stops_nothing_6_1),
         cmocka_unit_test(drop_stops_what_runs_6),
         cmocka_unit_test(a_worker_is_never_silent_for_a_third_of_its_lease_5_3),
         cmocka_unit_test(who_is_not_known_says_hello_again_and_has_forgotten_everything_5_1),
