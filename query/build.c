@@ -294,6 +294,20 @@ const hq_expr *build_convert(hq_checker *checker, const hq_expr *a, hq_scalar ty
 
 /* --- slots and statements --- */
 
+const hq_expr *build_word(hq_checker *checker, hq_scalar type, const hq_expr *address)
+{
+    hq_expr *expr = new_expr(checker, EXPR_WORD, type);
+    expr->a = address;
+    return expr;
+}
+
+void build_store(hq_checker *checker, const hq_expr *address, const hq_expr *value)
+{
+    hq_stmt *stmt = build_stmt(checker, STMT_STORE);
+    stmt->a = address;
+    stmt->b = value;
+}
+
 bool build_is_simple(const hq_expr *a)
 {
     return a->op == EXPR_CONST || a->op == EXPR_SLOT || a->op == EXPR_BEGIN || a->op == EXPR_END;

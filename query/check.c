@@ -26,7 +26,8 @@ static hq_symbol *define(hq_checker *checker, const hq_node *at, hq_word *word)
     if (symbol->is_local)
         source_fail(checker->source, at->at, "use another name", "'%.200s' is a variable of the event loop",
                     word->text);
-    if (symbol->is_global && (symbol->value.kind == KIND_HISTOGRAM || symbol->value.kind == KIND_EVENT))
+    if (symbol->is_global &&
+        (symbol->value.kind == KIND_HISTOGRAM || symbol->value.kind == KIND_EVENT || symbol->value.kind == KIND_DEF))
         source_fail(checker->source, at->at, "use another name", "'%.200s' is %s already", word->text,
                     check_describe(checker, &symbol->value));
     symbol->is_global = true;
@@ -39,7 +40,10 @@ static const struct {
     const char *name;
     hq_module module;
 } MODULES[] = {
-    {"math", MODULE_MATH}, {"hist", MODULE_HIST}, {"hist.axis", MODULE_AXIS}, {"hist.storage", MODULE_STORAGE}};
+    {"math", MODULE_MATH},      {"hist", MODULE_HIST},
+    {"hist.axis", MODULE_AXIS}, {"hist.storage", MODULE_STORAGE},
+    {"hq", MODULE_HQ},          {"itertools", MODULE_ITERTOOLS},
+};
 
 static hq_module find_module(hq_checker *checker, const hq_node *node)
 {
@@ -50,7 +54,7 @@ static hq_module find_module(hq_checker *checker, const hq_node *node)
         guess_try(&guess, MODULES[i].name);
     }
     const char *hint = guess_hint(checker->source, &guess, "");
-    source_fail(checker->source, node->at, hint ? hint : "a query can import from math and from hist",
+    source_fail(checker->source, node->at, hint ? hint : "a query can import from math, hist, itertools and hq",
                 "the module '%.200s' is not part of hq's query language", node->text);
 }
 
@@ -151,6 +155,9 @@ static void check_top_statement(hq_checker *checker, const hq_node *node)
     case NODE_FOR:
         check_event_loop(checker, node);
         break;
+    case NODE_DEF:
+        check_def(checker, node, define(checker, node, node->word));
+        break;
     case NODE_PASS:
         break;
     case NODE_EXPRESSION:
@@ -162,10 +169,11 @@ static void check_top_statement(hq_checker *checker, const hq_node *node)
     default:
         source_fail(checker->source, node->at,
                     "what a query does stands under: for event in events:", "'%s' cannot stand outside the event loop",
-                    node->kind == NODE_IF      ? "if"
-                    : node->kind == NODE_WHILE ? "while"
-                    : node->kind == NODE_BREAK ? "break"
-                                               : "continue");
+                    node->kind == NODE_IF       ? "if"
+                    : node->kind == NODE_WHILE  ? "while"
+                    : node->kind == NODE_BREAK  ? "break"
+                    : node->kind == NODE_RETURN ? "return"
+                                                : "continue");
     }
 }
 
@@ -196,11 +204,13 @@ static void forget(hq_checker *checker)
 void check_tree(hq_source *source, const hq_schema *schema, const hq_node *tree)
 {
     hq_symbol *symbols = NULL;
+    hq_ledger ledger = {0};
     for (int pass = 0;; pass++) {
         program_free(&source->program);
         source->program = typed_new();
         hq_checker *checker = arena_alloc(source->arena, sizeof *checker);
-        *checker = (hq_checker){.source = source, .schema = schema, .program = source->program, .symbols = symbols};
+        *checker = (hq_checker){
+            .source = source, .schema = schema, .program = source->program, .symbols = symbols, .ledger = &ledger};
         forget(checker);
         check_once(checker, tree);
         symbols = checker->symbols;

@@ -27,6 +27,8 @@ static hq_value call_fabs(hq_checker *checker, const hq_node *node);
 static hq_value call_log(hq_checker *checker, const hq_node *node);
 static hq_value call_hypot(hq_checker *checker, const hq_node *node);
 static hq_value call_misplaced(hq_checker *checker, const hq_node *node);
+static hq_value call_zip(hq_checker *checker, const hq_node *node);
+static hq_value call_combinations(hq_checker *checker, const hq_node *node);
 
 typedef struct known_function {
     hq_module module;
@@ -35,19 +37,27 @@ typedef struct known_function {
     check_function check;
 } known_function;
 
+enum { ANY_NAMES = UINT32_MAX /* the function looks after its arguments itself */ };
+
 /* Those of math that are not here are looked for among MATH_FUNCTIONS. */
 static const known_function KNOWN[] = {
     {MODULE_BUILTINS, "abs", 1, 1, call_abs},
+    {MODULE_BUILTINS, "all", 1, ANY_NAMES, fold_all},
+    {MODULE_BUILTINS, "any", 1, ANY_NAMES, fold_any},
     {MODULE_BUILTINS, "bool", 1, 1, call_bool},
     {MODULE_BUILTINS, "enumerate", 1, 2, call_enumerate},
     {MODULE_BUILTINS, "float", 1, 1, call_float},
     {MODULE_BUILTINS, "int", 1, 1, call_int},
     {MODULE_BUILTINS, "len", 1, 1, call_len},
-    {MODULE_BUILTINS, "max", 1, 100, call_max},
-    {MODULE_BUILTINS, "min", 1, 100, call_min},
+    {MODULE_BUILTINS, "list", 1, ANY_NAMES, fold_list},
+    {MODULE_BUILTINS, "max", 1, ANY_NAMES, call_max},
+    {MODULE_BUILTINS, "min", 1, ANY_NAMES, call_min},
     {MODULE_BUILTINS, "pow", 2, 2, call_power},
     {MODULE_BUILTINS, "range", 1, 3, call_range},
     {MODULE_BUILTINS, "round", 1, 1, call_round},
+    {MODULE_BUILTINS, "sorted", 1, ANY_NAMES, fold_sorted},
+    {MODULE_BUILTINS, "sum", 1, ANY_NAMES, fold_sum},
+    {MODULE_BUILTINS, "zip", 1, 100, call_zip},
     {MODULE_MATH, "ceil", 1, 1, call_ceil},
     {MODULE_MATH, "fabs", 1, 1, call_fabs},
     {MODULE_MATH, "floor", 1, 1, call_floor},
@@ -62,6 +72,10 @@ static const known_function KNOWN[] = {
     {MODULE_STORAGE, "Double", 0, 0, call_misplaced},
     {MODULE_STORAGE, "Int64", 0, 0, call_misplaced},
     {MODULE_STORAGE, "Weight", 0, 0, call_misplaced},
+    {MODULE_HQ, "delta_phi", 2, 2, call_delta_phi},
+    {MODULE_HQ, "delta_r", 2, 2, call_delta_r},
+    {MODULE_HQ, "invariant_mass", 1, 100, call_invariant_mass},
+    {MODULE_ITERTOOLS, "combinations", 2, 2, call_combinations},
 };
 enum { KNOWN_COUNT = sizeof KNOWN / sizeof *KNOWN };
 
@@ -69,8 +83,6 @@ static const struct {
     hq_module module;
     const char *name, *why;
 } REFUSED[] = {
-    {MODULE_BUILTINS, "all", "write the loop out, with a bool for its outcome"},
-    {MODULE_BUILTINS, "any", "write the loop out, with a bool for its outcome"},
     {MODULE_BUILTINS, "complex", "keep the real and the imaginary part in two variables"},
     {MODULE_BUILTINS, "dict", "keep the numbers in variables of their own"},
     {MODULE_BUILTINS, "divmod", "write a // b and a % b"},
@@ -82,19 +94,15 @@ static const struct {
     {MODULE_BUILTINS, "input", "a query can do nothing but compute and fill histograms"},
     {MODULE_BUILTINS, "isinstance", "every variable has one type, known before the query runs"},
     {MODULE_BUILTINS, "iter", "write the loop as a for statement"},
-    {MODULE_BUILTINS, "list", "keep the numbers in variables of their own"},
     {MODULE_BUILTINS, "map", "write the loop out"},
     {MODULE_BUILTINS, "next", "write the loop as a for statement"},
     {MODULE_BUILTINS, "open", "a query reads and writes no files"},
     {MODULE_BUILTINS, "print", "a query's only output is its histograms"},
     {MODULE_BUILTINS, "reversed", "loop over range(len(x) - 1, -1, -1) and take elements by index"},
     {MODULE_BUILTINS, "set", "keep the numbers in variables of their own"},
-    {MODULE_BUILTINS, "sorted", "look for the largest by a loop that keeps it in a variable"},
     {MODULE_BUILTINS, "str", "strings stand only in the declarations of histograms"},
-    {MODULE_BUILTINS, "sum", "write the loop out: total = 0.0, then total += … in it"},
-    {MODULE_BUILTINS, "tuple", "keep the numbers in variables of their own"},
+    {MODULE_BUILTINS, "tuple", "write (a, b), or list(…)"},
     {MODULE_BUILTINS, "type", "every variable has one type, known before the query runs"},
-    {MODULE_BUILTINS, "zip", "loop over range(len(x)) and take elements by index"},
     {MODULE_MATH, "comb", "it works on integers without bounds"},
     {MODULE_MATH, "dist", "use math.hypot on the differences"},
     {MODULE_MATH, "factorial", "use math.gamma(n + 1)"},
@@ -218,13 +226,19 @@ static void check_count(hq_checker *checker, const hq_node *node, const char *na
 
 static hq_value call_len(hq_checker *checker, const hq_node *node)
 {
-    hq_value whole = check_expr(checker, argument(node, 0));
+    const hq_node *inner = argument(node, 0);
+    if (inner->kind == NODE_COMP && inner->op == '[')
+        return fold_length(checker, inner);
+    hq_value whole = check_expr(checker, inner);
     checker->at = node->at;
+    if (whole.kind == KIND_TUPLE)
+        return value_of(build_int(checker, (int64_t)whole.item_count));
     if (kind_is_sequence(whole.kind))
-        return value_of(build_binary(checker, EXPR_SUBTRACT, whole.part[1], whole.part[0]));
-    const char *hint = whole.kind == KIND_EVENTS ? "a query sees one event at a time" : NULL;
-    source_fail(checker->source, check_start(argument(node, 0)), hint, "%s has no len",
-                check_describe(checker, &whole));
+        return value_of(seq_length(checker, &whole));
+    const char *hint = whole.kind == KIND_EVENTS      ? "a query sees one event at a time"
+                       : kind_is_iterable(whole.kind) ? "count with sum(1 for … in …), or make a list of it: list(…)"
+                                                      : NULL;
+    source_fail(checker->source, check_start(inner), hint, "%s has no len", check_describe(checker, &whole));
 }
 
 static hq_value call_abs(hq_checker *checker, const hq_node *node)
@@ -234,10 +248,11 @@ static hq_value call_abs(hq_checker *checker, const hq_node *node)
 
 static hq_value extreme(hq_checker *checker, const hq_node *node, hq_expr_op op)
 {
-    const char *name = op == EXPR_MIN ? "min" : "max";
-    if (argument_count(node) == 1)
-        source_fail(checker->source, node->at, "write the loop out, with a variable for the value so far",
-                    "%s of a sequence is not part of hq's query language", name);
+    size_t last = argument_count(node);
+    if (last > 100)
+        source_limit(checker->source, node->at, "more than 100 arguments");
+    if (last < 2 || argument(node, last - 1)->kind == NODE_KEYWORD)
+        return fold_extreme(checker, node, op);
     const hq_expr *sofar = check_scalar(checker, argument(node, 0));
     for (size_t i = 1; i < argument_count(node); i++) {
         const hq_expr *next = check_scalar(checker, argument(node, i));
@@ -342,19 +357,57 @@ static hq_value call_range(hq_checker *checker, const hq_node *node)
     return range;
 }
 
+/* What is gone through, checked to be so and kept for later. */
+static hq_value *iterable_argument(hq_checker *checker, const hq_node *node)
+{
+    hq_value *value = arena_alloc(checker->source->arena, sizeof *value);
+    *value = check_expr(checker, node);
+    if (!kind_is_iterable(value->kind))
+        source_fail(checker->source, check_start(node), NULL, "%s cannot be looped over",
+                    check_describe(checker, value));
+    if (value->kind == KIND_TUPLE)
+        *value = seq_array(checker, node, value);
+    return value;
+}
+
+/* The same with an index for every element. */
+static hq_value *sequence_argument(hq_checker *checker, const hq_node *node)
+{
+    hq_value *value = iterable_argument(checker, node);
+    if (!kind_is_sequence(value->kind))
+        *value = seq_array(checker, node, value);
+    return value;
+}
+
 static hq_value call_enumerate(hq_checker *checker, const hq_node *node)
 {
-    hq_value *inner = arena_alloc(checker->source->arena, sizeof *inner);
-    *inner = check_expr(checker, argument(node, 0));
-    if (!kind_is_sequence(inner->kind))
-        source_fail(checker->source, argument(node, 0)->at, NULL, "%s cannot be enumerated",
-                    check_describe(checker, inner));
+    hq_value *inner = iterable_argument(checker, argument(node, 0));
     const hq_expr *start = build_int(checker, 0);
     if (argument_count(node) == 2) {
         const hq_node *given = argument(node, 1);
         start = check_int(checker, given->kind == NODE_KEYWORD ? given->kids[0] : given, "the start of enumerate");
     }
-    return (hq_value){.kind = KIND_ENUMERATE, .inner = inner, .part = {build_once(checker, start)}};
+    return (hq_value){.kind = KIND_ENUMERATE, .items = inner, .item_count = 1, .part = {build_once(checker, start)}};
+}
+
+static hq_value call_zip(hq_checker *checker, const hq_node *node)
+{
+    size_t count = argument_count(node);
+    hq_value *items = arena_alloc(checker->source->arena, count * sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = *sequence_argument(checker, argument(node, i));
+    return (hq_value){.kind = KIND_ZIP, .items = items, .item_count = count};
+}
+
+static hq_value call_combinations(hq_checker *checker, const hq_node *node)
+{
+    hq_value *inner = sequence_argument(checker, argument(node, 0));
+    const hq_expr *count = check_int(checker, argument(node, 1), "the number of elements in a combination");
+    if (count->op != EXPR_CONST || count->value.integer < 1 || count->value.integer > 8)
+        source_fail(checker->source, argument(node, 1)->at, NULL,
+                    "the number of elements in a combination must be a constant from 1 to 8");
+    return (hq_value){
+        .kind = KIND_COMBINATIONS, .ref = (uint32_t)count->value.integer, .items = inner, .item_count = 1};
 }
 
 /* --- math --- */
@@ -426,6 +479,8 @@ hq_value check_call(hq_checker *checker, const hq_node *node)
     checker->at = node->at;
     if (callee.kind == KIND_FILL)
         source_fail(checker->source, node->at, "write it as a statement of its own", "fill gives no value");
+    if (callee.kind == KIND_DEF)
+        return check_inline(checker, node, callee.ref, false);
     if (callee.kind != KIND_FUNCTION) {
         const char *hint = node->kids[0]->kind == NODE_NAME && node->kids[0]->word->symbol &&
                                    node->kids[0]->word->symbol->is_local &&
@@ -438,7 +493,7 @@ hq_value check_call(hq_checker *checker, const hq_node *node)
     const known_function *known = find_known((hq_module)callee.ref, callee.text);
     if (!known)
         return call_math(checker, node, callee.text);
-    if (known->check != call_misplaced)
+    if (known->check != call_misplaced && known->most != ANY_NAMES)
         check_count(checker, node, known->name, known->least, known->most);
     return known->check(checker, node);
 }

@@ -68,12 +68,16 @@ static void chain_add(hq_checker *checker, short_circuit *chain, const hq_expr *
     chain->sofar = build_slot(checker, slot);
 }
 
-static const hq_expr *truth_of(hq_checker *checker, const hq_node *node, const hq_value *value)
+const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     if (kind_is_scalar(value->kind))
         return build_convert(checker, value->part[0], SCALAR_BOOL);
-    if (kind_is_sequence(value->kind))
+    if (value->kind == KIND_TUPLE)
+        return build_bool(checker, value->item_count != 0);
+    if (value->kind == KIND_RECORDS || value->kind == KIND_LIST)
         return build_binary(checker, EXPR_LESS, value->part[0], value->part[1]);
+    if (kind_is_sequence(value->kind))
+        return build_binary(checker, EXPR_LESS, build_int(checker, 0), seq_length(checker, value));
     source_fail(checker->source, check_start(node), NULL, "a condition should stand here, and this is %s",
                 check_describe(checker, value));
 }
@@ -98,7 +102,7 @@ const hq_expr *check_condition(hq_checker *checker, const hq_node *node)
         return check_joined_conditions(checker, node);
     hq_value value = check_expr(checker, node);
     checker->at = node->at;
-    return truth_of(checker, node, &value);
+    return check_truth(checker, node, &value);
 }
 
 static hq_scalar wider(const hq_expr *a, const hq_expr *b)
@@ -174,9 +178,19 @@ const hq_expr *check_arithmetic(hq_checker *checker, const hq_node *node, int op
 
 static hq_value check_binary(hq_checker *checker, const hq_node *node)
 {
-    const hq_expr *a = check_scalar(checker, node->kids[0]);
-    const hq_expr *b = check_scalar(checker, node->kids[1]);
-    return value_of(check_arithmetic(checker, node, node->op, a, b));
+    hq_value left = check_expr(checker, node->kids[0]);
+    if (node->op == '+' && kind_is_sequence(left.kind)) {
+        hq_value right = check_expr(checker, node->kids[1]);
+        if (kind_is_sequence(right.kind))
+            return seq_join(checker, node, &left, &right);
+        source_fail(checker->source, check_start(node->kids[1]), NULL,
+                    "a sequence should stand here, to be joined to the other, and this is %s",
+                    check_describe(checker, &right));
+    }
+    if (!kind_is_scalar(left.kind))
+        refuse_operand(checker, node->kids[0], &left);
+    const hq_expr *right = check_scalar(checker, node->kids[1]);
+    return value_of(check_arithmetic(checker, node, node->op, left.part[0], right));
 }
 
 static hq_value check_unary(hq_checker *checker, const hq_node *node)
@@ -260,47 +274,40 @@ static branch branch_of(hq_checker *checker, hq_value value)
     return (branch){value, arena_alloc(checker->program->arena, sizeof(hq_block))};
 }
 
-static void set_in(hq_checker *checker, hq_block *block, const uint32_t *slots, const hq_value *value, size_t parts)
+static void set_in(hq_checker *checker, hq_block *block, uint32_t first, const hq_value *shape, const hq_value *value)
 {
     hq_block *outer = checker->block;
     checker->block = block;
-    for (size_t i = 0; i < parts; i++)
-        build_set(checker, slots[i],
-                  build_convert(checker, value->part[i], (hq_scalar)checker->program->slots[slots[i]]));
+    value_set(checker, first, shape, value);
     checker->block = outer;
 }
 
 static hq_value choose(hq_checker *checker, const hq_node *node, const hq_expr *condition, branch yes, branch no)
 {
     checker->at = node->at;
-    hq_value result = yes.value;
+    bool widens = false;
+    hq_value shape = yes.value;
+    bool is_storable = value_is_storable(&yes.value) && value_is_storable(&no.value);
+    if (is_storable && !yes.block->first && !no.block->first) {
+        hq_value result;
+        if (value_select(checker, build_once(checker, condition), &yes.value, &no.value, &result))
+            return result;
+    }
     bool is_scalar = kind_is_scalar(yes.value.kind) && kind_is_scalar(no.value.kind);
-    if (!is_scalar && (yes.value.kind != no.value.kind || yes.value.ref != no.value.ref))
-        source_fail(checker->source, node->at, NULL, "one side is %s, the other %s",
-                    check_describe(checker, &yes.value), check_describe(checker, &no.value));
-    if (!is_scalar && yes.value.kind > KIND_RANGE)
+    if (!is_scalar && !is_storable && yes.value.kind == no.value.kind)
         source_fail(checker->source, node->at, NULL, "%s cannot be chosen by a condition",
                     check_describe(checker, &yes.value));
-    if (is_scalar && !yes.block->first && !no.block->first) {
-        hq_scalar type = wider(yes.value.part[0], no.value.part[0]);
-        return value_of(build_cond(checker, condition, build_convert(checker, yes.value.part[0], type),
-                                   build_convert(checker, no.value.part[0], type)));
-    }
-    size_t parts = is_scalar || result.kind == KIND_RECORD ? 1 : result.kind == KIND_RANGE ? 3 : 2;
-    uint32_t slots[3] = {0};
-    for (size_t i = 0; i < parts; i++)
-        slots[i] = build_new_slot(checker, is_scalar ? wider(yes.value.part[0], no.value.part[0]) : SCALAR_INT);
-    set_in(checker, yes.block, slots, &yes.value, parts);
-    set_in(checker, no.block, slots, &no.value, parts);
+    if (!is_storable || !value_join(checker, &shape, &no.value, &widens))
+        source_fail(checker->source, node->at, NULL, "one side is %s, the other %s",
+                    check_describe(checker, &yes.value), check_describe(checker, &no.value));
+    uint32_t first = value_new_slots(checker, &shape);
+    set_in(checker, yes.block, first, &shape, &yes.value);
+    set_in(checker, no.block, first, &shape, &no.value);
     hq_stmt *choice = build_stmt(checker, STMT_IF);
     choice->a = condition;
     choice->body = yes.block;
     choice->other = no.block;
-    if (is_scalar)
-        return value_of(build_slot(checker, slots[0]));
-    for (size_t i = 0; i < parts; i++)
-        result.part[i] = build_slot(checker, slots[i]);
-    return result;
+    return value_of_slots(checker, &shape, first);
 }
 
 /* x if c else y */
@@ -371,19 +378,31 @@ static hq_value check_slice(hq_checker *checker, const hq_node *node, hq_value w
                         "loop over range(start, stop, step) and take elements by index",
                         "slices with a step are not part of hq's query language");
     }
-    const hq_expr *begin = whole.part[0];
-    const hq_expr *length = build_once(checker, build_binary(checker, EXPR_SUBTRACT, whole.part[1], begin));
+    const hq_expr *length = build_once(checker, seq_length(checker, &whole));
     const hq_expr *low = slice->kids[0] ? check_int(checker, slice->kids[0], "the start of a slice") : NULL;
     const hq_expr *high = slice->kids[1] ? check_int(checker, slice->kids[1], "the stop of a slice") : NULL;
     checker->at = node->at;
-    if (low)
-        whole.part[0] = build_copy(checker, build_binary(checker, EXPR_ADD, begin, clamp_bound(checker, low, length)));
-    if (high) {
-        const hq_expr *end = build_binary(checker, EXPR_ADD, begin, clamp_bound(checker, high, length));
-        /* With both bounds the end may lie before the start: the slice is empty then. */
-        whole.part[1] = build_copy(checker, low ? build_binary(checker, EXPR_MAX, whole.part[0], end) : end);
-    }
-    return whole;
+    low = low ? build_once(checker, clamp_bound(checker, low, length)) : build_int(checker, 0);
+    high = high ? clamp_bound(checker, high, length) : length;
+    /* With both bounds the end may lie before the start: the slice is empty then. */
+    if (slice->kids[0] && slice->kids[1])
+        high = build_binary(checker, EXPR_MAX, low, high);
+    return seq_slice(checker, &whole, low, build_once(checker, high));
+}
+
+/* A tuple's parts differ in type: which one it is must be known. */
+static hq_value tuple_index(hq_checker *checker, const hq_node *node, const hq_value *tuple)
+{
+    const hq_expr *number = check_int(checker, node->kids[1], "an index");
+    int64_t count = (int64_t)tuple->item_count;
+    if (number->op != EXPR_CONST)
+        source_fail(checker->source, node->kids[1]->at, "make it a list: […]",
+                    "the index of a tuple must be a constant");
+    int64_t index = number->value.integer < 0 ? number->value.integer + count : number->value.integer;
+    if (index < 0 || index >= count)
+        source_fail(checker->source, node->kids[1]->at, NULL, "the tuple has %lld part%s", (long long)count,
+                    count == 1 ? "" : "s");
+    return tuple->items[index];
 }
 
 static hq_value check_index(hq_checker *checker, const hq_node *node)
@@ -398,23 +417,50 @@ static hq_value check_index(hq_checker *checker, const hq_node *node)
     }
     if (index->kind == NODE_SLICE)
         return check_slice(checker, node, whole);
+    if (whole.kind == KIND_TUPLE)
+        return tuple_index(checker, node, &whole);
     if (!kind_is_sequence(whole.kind))
-        source_fail(checker->source, node->at, NULL, "%s cannot be indexed", check_describe(checker, &whole));
+        source_fail(checker->source, node->at, kind_is_iterable(whole.kind) ? "make a list of it: list(…)" : NULL,
+                    "%s cannot be indexed", check_describe(checker, &whole));
     if (index->kind == NODE_STRING)
         source_fail(checker->source, index->at, NULL, "an int should stand here, and this is a string");
     const hq_expr *number = check_int(checker, index, "an index");
     checker->at = node->at;
+    const hq_expr *low, *high;
+    seq_cursors(checker, &whole, &low, &high);
     uint32_t slot = build_new_slot(checker, SCALAR_INT);
     hq_stmt *stmt = build_stmt(checker, STMT_INDEX);
     stmt->slot = slot;
-    stmt->a = whole.part[0];
-    stmt->b = whole.part[1];
+    stmt->a = low;
+    stmt->b = high;
     stmt->c = number;
     stmt->index = build_fault(checker, node->line, check_spell(checker, node->kids[0]));
-    return check_element(checker, &whole, build_slot(checker, slot));
+    return seq_at(checker, &whole, build_slot(checker, slot));
 }
 
-hq_value check_expr(hq_checker *checker, const hq_node *node)
+static hq_value check_tuple(hq_checker *checker, const hq_node *node)
+{
+    if (node->kid_count > MAX_PARTS)
+        source_limit(checker->source, node->at, "more than %d values side by side", MAX_PARTS);
+    hq_value *items = arena_alloc(checker->source->arena, node->kid_count * sizeof *items + 1);
+    for (size_t i = 0; i < node->kid_count; i++) {
+        items[i] = check_expr(checker, node->kids[i]);
+        if (value_is_storable(&items[i]))
+            items[i] = value_once(checker, &items[i]);
+    }
+    checker->at = node->at;
+    hq_value tuple = value_tuple(checker, node->kid_count, items);
+    return node->kind == NODE_LIST ? seq_array(checker, node, &tuple) : tuple;
+}
+
+void check_enter(hq_checker *checker, const hq_node *node)
+{
+    enum { DEEPEST = 3 * MAX_DEPTH };
+    if (++checker->depth > DEEPEST)
+        source_limit(checker->source, node->at, "functions in functions more than %d deep", DEEPEST);
+}
+
+static hq_value check_kind(hq_checker *checker, const hq_node *node)
 {
     checker->at = node->at;
     switch (node->kind) {
@@ -448,8 +494,22 @@ hq_value check_expr(hq_checker *checker, const hq_node *node)
     case NODE_COND:
         return check_cond(checker, node);
     case NODE_TUPLE:
-        return (hq_value){.kind = KIND_TUPLE, .node = node};
+    case NODE_LIST:
+        return check_tuple(checker, node);
+    case NODE_COMP:
+        return check_comprehension(checker, node);
+    case NODE_LAMBDA:
+        source_fail(checker->source, node->at, "write the expression out where it is needed, or define a function",
+                    "a lambda can only be the key of min, max and sorted");
     default:
         source_fail(checker->source, node->at, NULL, "this cannot stand here");
     }
+}
+
+hq_value check_expr(hq_checker *checker, const hq_node *node)
+{
+    check_enter(checker, node);
+    hq_value value = check_kind(checker, node);
+    checker->depth--;
+    return value;
 }

@@ -40,14 +40,35 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
         return "a float";
     case KIND_RECORD:
         return source_format(checker->source, "a record of %s", program->groups[value->ref].collection);
+    case KIND_EITHER: {
+        const char *text = "a record";
+        for (size_t i = 0; i < value->item_count && i < 4; i++)
+            text = source_format(checker->source, "%.200s of %s%s", text,
+                                 program->groups[value->items[i].ref].collection,
+                                 i + 1 < value->item_count ? " or" : "");
+        return text;
+    }
     case KIND_RECORDS:
         return source_format(checker->source, "a sequence of records of %s", program->groups[value->ref].collection);
     case KIND_LIST:
         return source_format(checker->source, "a sequence of values of %s", program->columns->fields[value->ref].name);
     case KIND_RANGE:
         return "a range";
+    case KIND_JOINED:
+        return "a sequence of several joined";
+    case KIND_ARRAY:
+        return source_format(checker->source, "a list (each element is %.200s)",
+                             check_describe(checker, &value->items[0]));
     case KIND_ENUMERATE:
         return "an enumeration";
+    case KIND_ZIP:
+        return "a zip";
+    case KIND_COMBINATIONS:
+        return "what combinations gives";
+    case KIND_GENERATOR:
+        return "a generator expression";
+    case KIND_DEF:
+        return source_format(checker->source, "the function %s", value->text);
     case KIND_TUPLE:
         return "a tuple";
     case KIND_STRING:
@@ -219,13 +240,13 @@ static const char *list_members(hq_checker *checker, const char *collection)
     return source_format(checker->source, "%s", text);
 }
 
-static hq_value record_attribute(hq_checker *checker, const hq_node *node, const hq_value *record)
+static const hq_expr *record_member(hq_checker *checker, const hq_node *node, const hq_value *record,
+                                    const char *member)
 {
     const char *collection = checker->program->groups[record->ref].collection;
-    const char *member = node->word->text;
     const hq_field *field = find_member(checker, record->ref, member);
     if (field)
-        return value_of(build_read(checker, EXPR_LOAD, use_column(checker, field), record->part[0]));
+        return build_read(checker, EXPR_LOAD, use_column(checker, field), record->part[0]);
     hq_guess guess = {.wrong = member};
     for (size_t i = 0; i < checker->schema->count; i++) {
         const hq_field *other = &checker->schema->fields[i];
@@ -237,30 +258,45 @@ static hq_value record_attribute(hq_checker *checker, const hq_node *node, const
                 "%.200s has no member '%.200s'", collection, member);
 }
 
-hq_value check_element(hq_checker *checker, const hq_value *sequence, const hq_expr *position)
+const hq_expr *check_member(hq_checker *checker, const hq_node *node, const hq_value *record, const char *member)
 {
-    if (sequence->kind == KIND_RECORDS)
-        return (hq_value){.kind = KIND_RECORD, .ref = sequence->ref, .part = {position}};
-    return value_of(build_read(checker, EXPR_LOAD, sequence->ref, position));
+    if (record->kind == KIND_RECORD)
+        return record_member(checker, node, record, member);
+    /* The record is of one of several groups, and the member is read from that one's column. */
+    const hq_expr *number = build_once(checker, record->part[0]);
+    const hq_expr *position = build_once(checker, record->part[1]);
+    const hq_expr *value = NULL;
+    for (size_t i = record->item_count; i-- > 0;) {
+        hq_value one = {.kind = KIND_RECORD, .ref = record->items[i].ref, .part = {position}};
+        const hq_expr *here = record_member(checker, node, &one, member);
+        if (!value) {
+            value = here;
+            continue;
+        }
+        hq_scalar type = (hq_scalar)(here->type > value->type ? here->type : value->type);
+        const hq_expr *is_here = build_binary(checker, EXPR_EQUAL, number, build_int(checker, (int64_t)i));
+        value = build_cond(checker, is_here, build_convert(checker, here, type), build_convert(checker, value, type));
+    }
+    return value;
 }
 
 /* --- names --- */
 
 static hq_value value_of_local(hq_checker *checker, const hq_node *node, hq_symbol *symbol)
 {
+    if (symbol->level < checker->floor)
+        source_fail(checker->source, node->at, "make it an argument of the function",
+                    "'%.200s' is a variable of the event loop, and a function sees only its arguments",
+                    symbol->word->text);
     if (!flow_has(&checker->flow, symbol))
         source_fail(checker->source, node->at,
                     "give it a value first, at the start of the event: nothing is carried from one event to the next",
                     "'%.200s' may have no value yet here", symbol->word->text);
-    if (!symbol->has_kind || !symbol->has_slot) {
+    if (!symbol->has_shape || !symbol->has_slot) {
         /* Only what can never run reads a variable that no earlier line gives a value. */
         return value_of(build_int(checker, 0));
     }
-    hq_value value = {.kind = symbol->kind, .ref = symbol->ref};
-    size_t parts = kind_is_scalar(symbol->kind) || symbol->kind == KIND_RECORD ? 1 : symbol->kind == KIND_RANGE ? 3 : 2;
-    for (uint32_t i = 0; i < parts; i++)
-        value.part[i] = build_slot(checker, symbol->slot + i);
-    return value;
+    return value_of_slots(checker, &symbol->shape, symbol->slot);
 }
 
 static _Noreturn void refuse_name(hq_checker *checker, const hq_node *node)
@@ -274,6 +310,10 @@ static _Noreturn void refuse_name(hq_checker *checker, const hq_node *node)
                     "'%.200s' is not known here", name);
     if (strcmp(name, "math") == 0 || strcmp(name, "hist") == 0)
         source_fail(checker->source, node->at, source_format(checker->source, "import %s", name),
+                    "'%.200s' is not known here", name);
+    if (check_has_function(MODULE_HQ, name) || strcmp(name, "combinations") == 0)
+        source_fail(checker->source, node->at,
+                    source_format(checker->source, "from %s import %s", *name == 'c' ? "itertools" : "hq", name),
                     "'%.200s' is not known here", name);
     if (strcmp(name, "Hist") == 0 || strcmp(name, "axis") == 0)
         source_fail(checker->source, node->at, "from hist import Hist, axis", "'%.200s' is not known here", name);
@@ -294,7 +334,11 @@ hq_value check_name(hq_checker *checker, const hq_node *node)
     hq_symbol *symbol = node->word->symbol;
     if (symbol && symbol->is_local)
         return value_of_local(checker, node, symbol);
-    if (symbol && symbol->is_global)
+    if (symbol && symbol->is_alias && symbol->level < checker->floor)
+        source_fail(checker->source, node->at, "make it an argument of the function",
+                    "'%.200s' is a variable of the event loop, and a function sees only its arguments",
+                    symbol->word->text);
+    if (symbol && (symbol->is_global || symbol->is_alias))
         return symbol->value;
     if (strcmp(node->word->text, "events") == 0)
         return (hq_value){.kind = KIND_EVENTS};
@@ -305,7 +349,7 @@ hq_value check_name(hq_checker *checker, const hq_node *node)
 
 static hq_value module_attribute(hq_checker *checker, const hq_node *node, hq_module module)
 {
-    static const char *const NAMES[] = {"builtins", "math", "hist", "hist.axis", "hist.storage"};
+    static const char *const NAMES[] = {"builtins", "math", "hist", "hist.axis", "hist.storage", "hq", "itertools"};
     const char *name = node->word->text;
     double constant;
     if (module == MODULE_MATH && check_math_constant(name, &constant))
@@ -336,7 +380,8 @@ hq_value check_attribute(hq_checker *checker, const hq_node *node)
     case KIND_EVENT:
         return event_attribute(checker, node);
     case KIND_RECORD:
-        return record_attribute(checker, node, &whole);
+    case KIND_EITHER:
+        return value_of(check_member(checker, node, &whole, name));
     case KIND_MODULE:
         return module_attribute(checker, node, (hq_module)whole.ref);
     case KIND_HISTOGRAM:
@@ -352,6 +397,9 @@ hq_value check_attribute(hq_checker *checker, const hq_node *node)
                                       check_spell(checker, node->kids[0]), name),
                         "'%.200s' is a member of each element, not of the whole sequence", name);
         break;
+    case KIND_ARRAY:
+        source_fail(checker->source, node->at, "a list is made at once: [… for … in … if …]",
+                    "a list has no '%.200s' and does not change", name);
     case KIND_EVENTS:
         source_fail(checker->source, node->at, "for event in events: … event.%.100s",
                     "'%.200s' belongs to one event, not to all of them", name);

@@ -3,12 +3,11 @@
 
 #include "query/check.h"
 
-static void check_block(hq_checker *checker, const hq_node *node);
-
 /* --- which names the event loop assigns --- */
 
-static void declare_local(hq_checker *checker, const hq_node *target)
+static void declare_local(void *data, const hq_node *target)
 {
+    hq_checker *checker = data;
     const char *name = target->word->text;
     hq_symbol *symbol = check_symbol(checker, target->word);
     if (symbol->is_global && symbol->value.kind == KIND_EVENT)
@@ -23,40 +22,41 @@ static void declare_local(hq_checker *checker, const hq_node *target)
     if (symbol->is_local)
         return;
     symbol->is_local = true;
+    symbol->level = 0;
     symbol->id = checker->local_count++;
 }
 
-static void declare_targets(hq_checker *checker, const hq_node *target)
+static void targets_of(const hq_node *target, void (*found)(void *, const hq_node *), void *data)
 {
     if (target->kind == NODE_NAME)
-        declare_local(checker, target);
-    else if (target->kind == NODE_TUPLE)
+        found(data, target);
+    else if (target->kind == NODE_TUPLE || target->kind == NODE_LIST)
         for (size_t i = 0; i < target->kid_count; i++)
-            declare_targets(checker, target->kids[i]);
+            targets_of(target->kids[i], found, data);
 }
 
-static void declare_locals(hq_checker *checker, const hq_node *node)
+void check_assigned_names(const hq_node *node, void (*found)(void *data, const hq_node *name), void *data)
 {
     if (!node)
         return;
     switch (node->kind) {
     case NODE_ASSIGN:
         for (size_t i = 0; i + 1 < node->kid_count; i++)
-            declare_targets(checker, node->kids[i]);
+            targets_of(node->kids[i], found, data);
         break;
     case NODE_FOR:
     case NODE_AUGMENT:
-        declare_targets(checker, node->kids[0]);
+        targets_of(node->kids[0], found, data);
         if (node->kind == NODE_FOR) {
-            declare_locals(checker, node->kids[2]);
-            declare_locals(checker, node->kids[3]);
+            check_assigned_names(node->kids[2], found, data);
+            check_assigned_names(node->kids[3], found, data);
         }
         break;
     case NODE_BLOCK:
     case NODE_IF:
     case NODE_WHILE:
         for (size_t i = 0; i < node->kid_count; i++)
-            declare_locals(checker, node->kids[i]);
+            check_assigned_names(node->kids[i], found, data);
         break;
     default:
         break;
@@ -65,97 +65,84 @@ static void declare_locals(hq_checker *checker, const hq_node *node)
 
 /* --- assignment --- */
 
-static size_t part_count(hq_kind kind)
-{
-    return kind_is_scalar(kind) || kind == KIND_RECORD ? 1 : kind == KIND_RANGE ? 3 : 2;
-}
-
 /* Settles what the variable is. Numbers widen, bool to int to float, and the program is checked once more then, so that
  * the variable has one type wherever it is used. */
-static void settle_kind(hq_checker *checker, const hq_node *node, hq_symbol *symbol, const hq_value *value)
+static void settle_shape(hq_checker *checker, const hq_node *node, hq_symbol *symbol, const hq_value *value)
 {
-    if (!symbol->has_kind) {
-        symbol->has_kind = true;
-        symbol->kind = value->kind;
-        symbol->ref = value->ref;
+    bool widens = false;
+    if (!symbol->has_shape) {
+        symbol->has_shape = true;
+        symbol->shape = *value;
         symbol->line = node->line;
-    } else if (kind_is_scalar(symbol->kind) && kind_is_scalar(value->kind)) {
-        if (value->kind <= symbol->kind)
-            return;
-        symbol->kind = value->kind;
+    } else if (!value_join(checker, &symbol->shape, value, &widens)) {
+        source_fail(checker->source, node->at, "a variable keeps its type through the event loop: use two names",
+                    "'%.200s' is %s in line %d, and here it would become %s", symbol->word->text,
+                    check_describe(checker, &symbol->shape), symbol->line, check_describe(checker, value));
+    } else if (widens) {
         symbol->line = node->line;
         symbol->has_slot = false;
         checker->again = true;
-    } else if (symbol->kind != value->kind || symbol->ref != value->ref) {
-        hq_value before = {.kind = symbol->kind, .ref = symbol->ref};
-        source_fail(checker->source, node->at, "a variable keeps its type through the event loop: use two names",
-                    "'%.200s' is %s in line %d, and here it would become %s", symbol->word->text,
-                    check_describe(checker, &before), symbol->line, check_describe(checker, value));
     }
 }
 
-static void assign(hq_checker *checker, const hq_node *target, const hq_value *value)
+void check_assign_symbol(hq_checker *checker, const hq_node *at, hq_symbol *symbol, const hq_value *value)
+{
+    settle_shape(checker, at, symbol, value);
+    if (!symbol->has_slot) {
+        symbol->slot = value_new_slots(checker, &symbol->shape);
+        symbol->has_slot = true;
+    }
+    value_set(checker, symbol->slot, &symbol->shape, value);
+    flow_assign(checker, &checker->flow, symbol);
+}
+
+/* a, b = …: every value is there before the first variable changes. */
+static void assign_parts(hq_checker *checker, const hq_node *target, const hq_value *value)
+{
+    if (value->kind != KIND_TUPLE)
+        source_fail(checker->source, target->at,
+                    kind_is_sequence(value->kind) ? "take its elements by index: how many there are is not known before"
+                                                  : NULL,
+                    "%s cannot be taken apart into several names", check_describe(checker, value));
+    if (target->kid_count != value->item_count)
+        source_fail(checker->source, target->at, NULL, "%zu names for %zu values", target->kid_count,
+                    value->item_count);
+    hq_value *copies = arena_alloc(checker->source->arena, value->item_count * sizeof *copies + 1);
+    for (size_t i = 0; i < value->item_count; i++)
+        copies[i] = value_is_storable(&value->items[i]) ? value_copy(checker, &value->items[i]) : value->items[i];
+    for (size_t i = 0; i < value->item_count; i++)
+        check_assign_to(checker, target->kids[i], &copies[i]);
+}
+
+void check_assign_to(hq_checker *checker, const hq_node *target, const hq_value *value)
 {
     if (target->kind == NODE_ATTR || target->kind == NODE_INDEX)
         source_fail(checker->source, target->at, "assign to a variable", "the columns of an event cannot be changed");
+    if (target->kind == NODE_TUPLE || target->kind == NODE_LIST) {
+        assign_parts(checker, target, value);
+        return;
+    }
     if (target->kind != NODE_NAME)
         source_fail(checker->source, target->at, NULL, "only a name can be assigned to");
-    if (value->kind > KIND_RANGE)
+    if (!value_is_storable(value))
         source_fail(checker->source, target->at,
-                    value->kind == KIND_TUPLE ? "use a variable for each of its parts" : NULL,
+                    kind_is_iterable(value->kind) && value->kind != KIND_TUPLE
+                        ? "it gives its elements only once; make a list of it: list(…), or [… for … in …]"
+                        : NULL,
                     "%s cannot be kept in a variable", check_describe(checker, value));
-    hq_symbol *symbol = target->word->symbol;
-    settle_kind(checker, target, symbol, value);
-    size_t parts = part_count(symbol->kind);
-    if (!symbol->has_slot) {
-        for (size_t i = 0; i < parts; i++) {
-            uint32_t slot = build_new_slot(checker,
-                                           kind_is_scalar(symbol->kind) ? (hq_scalar)symbol->kind : SCALAR_INT);
-            symbol->slot = i == 0 ? slot : symbol->slot;
-        }
-        symbol->has_slot = true;
-    }
-    for (size_t i = 0; i < parts; i++) {
-        const hq_expr *part = value->part[i];
-        if (kind_is_scalar(symbol->kind))
-            part = build_convert(checker, part, (hq_scalar)symbol->kind);
-        build_set(checker, symbol->slot + (uint32_t)i, part);
-    }
-    flow_assign(&checker->flow, symbol);
-}
-
-/* a, b = b, a: every value is there before the first variable changes. */
-static void assign_tuple(hq_checker *checker, const hq_node *target, const hq_node *tuple)
-{
-    if (target->kid_count != tuple->kid_count)
-        source_fail(checker->source, target->at, NULL, "%zu names for %zu values", target->kid_count, tuple->kid_count);
-    hq_value *values = arena_alloc(checker->source->arena, tuple->kid_count * sizeof *values + 1);
-    for (size_t i = 0; i < tuple->kid_count; i++) {
-        values[i] = check_expr(checker, tuple->kids[i]);
-        for (size_t j = 0; values[i].kind <= KIND_RANGE && j < part_count(values[i].kind); j++)
-            values[i].part[j] = build_copy(checker, values[i].part[j]);
-    }
-    for (size_t i = 0; i < tuple->kid_count; i++)
-        assign(checker, target->kids[i], &values[i]);
+    check_assign_symbol(checker, target, target->word->symbol, value);
 }
 
 static void check_assign(hq_checker *checker, const hq_node *node)
 {
     const hq_node *source = node->kids[node->kid_count - 1];
     size_t target_count = node->kid_count - 1;
-    if (target_count == 1 && node->kids[0]->kind == NODE_TUPLE && source->kind == NODE_TUPLE) {
-        assign_tuple(checker, node->kids[0], source);
-        return;
-    }
     hq_value value = check_expr(checker, source);
-    for (size_t i = 0; target_count > 1 && value.kind <= KIND_RANGE && i < part_count(value.kind); i++)
-        value.part[i] = build_copy(checker, value.part[i]);
+    if (target_count > 1 && value_is_storable(&value))
+        value = value_copy(checker, &value);
     for (size_t i = 0; i < target_count; i++) {
-        if (node->kids[i]->kind == NODE_TUPLE)
-            source_fail(checker->source, node->kids[i]->at, NULL, "%s cannot be taken apart into several names",
-                        check_describe(checker, &value));
         checker->at = node->at;
-        assign(checker, node->kids[i], &value);
+        check_assign_to(checker, node->kids[i], &value);
     }
 }
 
@@ -165,10 +152,14 @@ static void check_augment(hq_checker *checker, const hq_node *node)
         source_fail(checker->source, node->kids[0]->at, "assign to a variable",
                     node->kids[0]->kind == NODE_TUPLE ? "a tuple cannot be changed in place"
                                                       : "the columns of an event cannot be changed");
-    const hq_expr *before = check_scalar(checker, node->kids[0]);
+    hq_value before = check_expr(checker, node->kids[0]);
+    if (node->op == '+' && kind_is_sequence(before.kind))
+        source_fail(checker->source, node->at, "use a new name for the longer one: both = first + second",
+                    "a sequence cannot be changed in place");
+    const hq_expr *value = check_scalar(checker, node->kids[0]);
     const hq_expr *by = check_scalar(checker, node->kids[1]);
-    hq_value value = value_of(check_arithmetic(checker, node, node->op, before, by));
-    assign(checker, node->kids[0], &value);
+    hq_value result = value_of(check_arithmetic(checker, node, node->op, value, by));
+    check_assign_to(checker, node->kids[0], &result);
 }
 
 static void check_expression(hq_checker *checker, const hq_node *node)
@@ -180,6 +171,10 @@ static void check_expression(hq_checker *checker, const hq_node *node)
         hq_value callee = check_expr(checker, inner->kids[0]);
         if (callee.kind == KIND_FILL) {
             check_fill(checker, inner, callee.ref);
+            return;
+        }
+        if (callee.kind == KIND_DEF) {
+            check_inline(checker, inner, callee.ref, true);
             return;
         }
     }
@@ -216,64 +211,50 @@ static void check_if(hq_checker *checker, const hq_node *node, size_t kid)
     flow_merge(checker, &checker->flow, &after);
 }
 
-/* The body of a loop whose statement is there; what holds where the loop ends by itself is checker->flow before. */
-static void check_loop_body(hq_checker *checker, hq_stmt *stmt, const hq_node *body, const hq_node *otherwise,
-                            bool never_ends_itself, void (*first)(hq_checker *, void *), void *data)
+/* What a loop's body needs; where the loop stands is checker->flow before. */
+typedef struct loop_frame {
+    hq_loop loop;
+    hq_flow ended; /* what holds where the loop ends by itself */
+} loop_frame;
+
+static void begin_loop(hq_checker *checker, loop_frame *frame, bool never_ends_itself)
 {
-    hq_flow ended = flow_copy(checker, &checker->flow);
-    ended.is_dead = ended.is_dead || never_ends_itself;
-    hq_loop loop = {checker->loop, flow_copy(checker, &checker->flow)};
-    loop.at_break.is_dead = true;
-    hq_block *outer = build_begin_block(checker);
-    stmt->body = checker->block;
-    checker->loop = &loop;
-    if (first)
-        first(checker, data);
-    check_block(checker, body);
-    checker->loop = loop.outer;
-    build_end_block(checker, outer);
-    checker->flow = ended;
+    frame->ended = flow_copy(checker, &checker->flow);
+    frame->ended.is_dead = frame->ended.is_dead || never_ends_itself;
+    frame->loop = (hq_loop){checker->loop, checker->nest, flow_copy(checker, &checker->flow)};
+    frame->loop.at_break.is_dead = true;
+    checker->loop = &frame->loop;
+}
+
+/* stmt: the outermost statement of the loop, which gets the else. */
+static void end_loop(hq_checker *checker, loop_frame *frame, hq_stmt *stmt, const hq_node *otherwise)
+{
+    checker->loop = frame->loop.outer;
+    checker->flow = frame->ended;
     if (otherwise) {
-        build_begin_block(checker);
+        hq_block *outer = build_begin_block(checker);
         stmt->other = checker->block;
         check_block(checker, otherwise);
         build_end_block(checker, outer);
     }
-    flow_merge(checker, &checker->flow, &loop.at_break);
+    flow_merge(checker, &checker->flow, &frame->loop.at_break);
 }
 
-/* What is assigned at the start of each turn. */
-typedef struct turn {
-    const hq_node *target;
-    hq_value sequence;
-    bool is_numbered;
-    const hq_expr *start;
-    uint32_t counter;
-} turn;
-
-static void begin_turn(hq_checker *checker, void *data)
+static void for_turn(hq_checker *checker, const hq_value *element, void *data)
 {
-    const turn *now = data;
-    const hq_expr *position = build_slot(checker, now->counter);
-    const hq_node *target = now->target;
-    checker->at = target->at;
-    if (now->is_numbered) {
-        const hq_expr *number = build_binary(checker, EXPR_SUBTRACT, position, now->sequence.part[0]);
-        hq_value value = value_of(build_binary(checker, EXPR_ADD, number, now->start));
-        assign(checker, target->kids[0], &value);
-        target = target->kids[1];
-    }
-    hq_value element = now->sequence.kind == KIND_RANGE ? value_of(position)
-                                                        : check_element(checker, &now->sequence, position);
-    assign(checker, target, &element);
+    const hq_node *node = data;
+    checker->at = node->kids[0]->at;
+    check_assign_to(checker, node->kids[0], element);
+    check_block(checker, node->kids[2]);
 }
 
-static void check_for_targets(hq_checker *checker, const hq_node *target, bool is_numbered)
+static void check_for_targets(hq_checker *checker, const hq_node *target, const hq_value *sequence)
 {
-    if (is_numbered && (target->kind != NODE_TUPLE || target->kid_count != 2 || target->kids[0]->kind != NODE_NAME ||
-                        target->kids[1]->kind != NODE_NAME))
+    bool gives_pairs = sequence->kind == KIND_ENUMERATE;
+    if (gives_pairs && (target->kind != NODE_TUPLE || target->kid_count != 2))
         source_fail(checker->source, target->at, "for i, x in enumerate(…)", "enumerate gives a number and an element");
-    if (!is_numbered && target->kind != NODE_NAME)
+    bool gives_one = sequence->kind == KIND_RECORDS || sequence->kind == KIND_LIST || sequence->kind == KIND_RANGE;
+    if (gives_one && target->kind != NODE_NAME)
         source_fail(checker->source, target->at, "to number the elements: for i, x in enumerate(…)",
                     "each turn gives one element, not %zu", target->kid_count);
 }
@@ -281,33 +262,11 @@ static void check_for_targets(hq_checker *checker, const hq_node *target, bool i
 static void check_for(hq_checker *checker, const hq_node *node)
 {
     hq_value value = check_expr(checker, node->kids[1]);
-    turn now = {.target = node->kids[0], .is_numbered = value.kind == KIND_ENUMERATE};
-    now.start = value.part[0];
-    now.sequence = now.is_numbered ? *value.inner : value;
-    if (value.kind == KIND_EVENTS)
-        source_fail(checker->source, node->kids[1]->at, "there is one loop over the events, and this stands in it",
-                    "a loop over the events inside the event loop");
-    if (!kind_is_sequence(now.sequence.kind) && now.sequence.kind != KIND_RANGE)
-        source_fail(checker->source, check_start(node->kids[1]),
-                    kind_is_scalar(value.kind) ? "for i in range(…) counts" : NULL, "%s cannot be looped over",
-                    check_describe(checker, &value));
-    check_for_targets(checker, node->kids[0], now.is_numbered);
-    checker->at = node->at;
-    if (now.is_numbered) {
-        /* The body may assign to the variables that these came from. */
-        now.sequence.part[0] = build_copy(checker, now.sequence.part[0]);
-        now.start = build_copy(checker, now.start);
-    }
-    now.counter = build_new_slot(checker, SCALAR_INT);
-    bool steps_by_one = now.sequence.kind != KIND_RANGE ||
-                        (now.sequence.part[2]->op == EXPR_CONST && now.sequence.part[2]->value.integer == 1);
-    hq_stmt *stmt = build_stmt(checker, steps_by_one ? STMT_FOR : STMT_RANGE);
-    stmt->slot = now.counter;
-    stmt->index = now.sequence.kind == KIND_RANGE;
-    stmt->a = now.sequence.part[0];
-    stmt->b = now.sequence.part[1];
-    stmt->c = steps_by_one ? NULL : now.sequence.part[2];
-    check_loop_body(checker, stmt, node->kids[2], node->kids[3], false, begin_turn, &now);
+    check_for_targets(checker, node->kids[0], &value);
+    loop_frame frame;
+    begin_loop(checker, &frame, false);
+    hq_stmt *stmt = seq_each(checker, node->kids[1], &value, for_turn, (void *)(uintptr_t)node);
+    end_loop(checker, &frame, stmt, node->kids[3]);
 }
 
 static void check_while(hq_checker *checker, const hq_node *node)
@@ -317,26 +276,39 @@ static void check_while(hq_checker *checker, const hq_node *node)
     stmt->head = checker->block;
     stmt->a = check_condition(checker, node->kids[0]);
     build_end_block(checker, outer);
-    bool is_endless = stmt->a->op == EXPR_CONST && stmt->a->value.integer != 0;
-    check_loop_body(checker, stmt, node->kids[1], node->kids[2], is_endless, NULL, NULL);
+    loop_frame frame;
+    begin_loop(checker, &frame, stmt->a->op == EXPR_CONST && stmt->a->value.integer != 0);
+    outer = seq_open(checker, stmt);
+    check_block(checker, node->kids[1]);
+    seq_close(checker, outer);
+    end_loop(checker, &frame, stmt, node->kids[2]);
 }
 
 static void check_jump(hq_checker *checker, const hq_node *node)
 {
     bool is_break = node->kind == NODE_BREAK;
+    if (is_break && !checker->loop && checker->call)
+        source_fail(checker->source, node->at, "to leave the function, use return",
+                    "'break' in a function, outside any loop of its own");
     if (is_break && !checker->loop)
         source_fail(
             checker->source, node->at,
             "to leave this event only, use continue; no event may decide about the next ones, or the query could "
             "not be split over many machines",
             "break would end the loop over the events");
-    if (is_break)
+    if (!checker->loop && checker->call)
+        source_fail(checker->source, node->at, "to leave the function, use return",
+                    "'continue' in a function, outside any loop of its own");
+    if (is_break) {
         flow_merge(checker, &checker->loop->at_break, &checker->flow);
-    build_stmt(checker, is_break ? STMT_BREAK : STMT_CONTINUE);
+        seq_leave(checker, checker->loop->nest);
+    } else {
+        build_stmt(checker, STMT_CONTINUE);
+    }
     checker->flow.is_dead = true;
 }
 
-static void check_statement(hq_checker *checker, const hq_node *node)
+static void check_statement_kind(hq_checker *checker, const hq_node *node)
 {
     checker->at = node->at;
     switch (node->kind) {
@@ -362,8 +334,14 @@ static void check_statement(hq_checker *checker, const hq_node *node)
     case NODE_CONTINUE:
         check_jump(checker, node);
         break;
+    case NODE_RETURN:
+        check_return(checker, node);
+        break;
     case NODE_PASS:
         break;
+    case NODE_DEF:
+        source_fail(checker->source, node->at, "define it above the event loop",
+                    "a function defined in the event loop");
     case NODE_IMPORT:
     case NODE_FROM:
         source_fail(checker->source, node->at, "put it at the top of the query", "an import inside the event loop");
@@ -372,7 +350,14 @@ static void check_statement(hq_checker *checker, const hq_node *node)
     }
 }
 
-static void check_block(hq_checker *checker, const hq_node *node)
+void check_statement(hq_checker *checker, const hq_node *node)
+{
+    check_enter(checker, node);
+    check_statement_kind(checker, node);
+    checker->depth--;
+}
+
+void check_block(hq_checker *checker, const hq_node *node)
 {
     for (size_t i = 0; i < node->kid_count; i++)
         check_statement(checker, node->kids[i]);
@@ -399,9 +384,7 @@ void check_event_loop(hq_checker *checker, const hq_node *node)
     symbol->value = (hq_value){.kind = KIND_EVENT};
     checker->has_loop = true;
     checker->is_in_event = true;
-    declare_locals(checker, node->kids[2]);
-    checker->flow = flow_copy(checker,
-                              &(hq_flow){arena_alloc(checker->source->arena, checker->local_count / 8 + 8), false});
+    check_assigned_names(node->kids[2], declare_local, checker);
     check_block(checker, node->kids[2]);
     checker->is_in_event = false;
 }

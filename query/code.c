@@ -28,6 +28,7 @@ struct hq_code {
     hq_histset *shape;       /* empty histograms as the program declares them */
     hq_fault *faults;
     size_t fault_count;
+    bool has_memory;
     bool is_flat; /* see code_emit.h */
 };
 
@@ -98,7 +99,7 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 3, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 5, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
         const math_function *function = &MATH_FUNCTIONS[i];
@@ -109,6 +110,8 @@ static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
     symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
     symbols[count++] = symbol_at(jit, CODE_COUNT_NAME, (uintptr_t)code_count);
     symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
+    symbols[count++] = symbol_at(jit, CODE_ROOM_NAME, (uintptr_t)code_room);
+    symbols[count++] = symbol_at(jit, CODE_SORT_NAME, (uintptr_t)code_sort);
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
     free(symbols);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), unit);
@@ -195,6 +198,7 @@ static void copy_facts(hq_code *code, const hq_program *program)
                                      : (uint32_t)i;
     code->shape = program_new_hists(program);
     code->fault_count = program->fault_count;
+    code->has_memory = program->has_memory;
     code->faults = hq_calloc(program->fault_count + 1, sizeof *code->faults);
     for (size_t i = 0; i < program->fault_count; i++)
         code->faults[i] = (hq_fault){program->faults[i].line, hq_strdup(program->faults[i].text)};
@@ -332,12 +336,15 @@ run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *con
            hq_reason *reason)
 {
     code_state state = {.cancel = run->cancel, .deadline_ms = run->deadline_ms, .stopped = HQ_OK};
+    if (code->has_memory)
+        state.words = hq_calloc(CODE_MEMORY_WORDS, sizeof *state.words); /* pages that no list reaches cost nothing */
     hq_outcome outcome = OUTCOME_DONE;
     for (uint64_t first = 0; first < run->entries && outcome == OUTCOME_DONE; first += ENTRIES_BETWEEN_LOOKS) {
         uint64_t left = run->entries - first;
         uint64_t last = first + (left < ENTRIES_BETWEEN_LOOKS ? left : ENTRIES_BETWEEN_LOOKS);
         outcome = code_look(&state) ? OUTCOME_STOPPED : (hq_outcome)code->run(views, bins, fills, &state, first, last);
     }
+    free(state.words);
     if (outcome == OUTCOME_FAULT)
         return fail_at_fault(code, run, &state, reason);
     if (outcome == OUTCOME_STOPPED && state.stopped == HQ_ECANCELLED)

@@ -19,6 +19,7 @@ typedef enum hq_outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED } hq_outc
 
 enum {
     TURNS_BETWEEN_LOOKS = 1 << 14, /* of loops inside an entry, between two looks at the clock */
+    CODE_MEMORY_WORDS = 1 << 21,   /* of an event, for its lists */
     FLAT_MOST_FILLS = 8            /* in the text of a flat program */
 };
 
@@ -37,6 +38,8 @@ typedef struct code_state {
     hq_error stopped;     /* HQ_ECANCELLED or HQ_ETIMEOUT */
     atomic_int *cancel;
     int64_t deadline_ms;
+    int64_t *words; /* the event's memory: CODE_MEMORY_WORDS, NULL if the program has no use for it */
+    int64_t words_used;
 } code_state;
 
 /* A flat program (code_flat.c) does not count in the histograms' own bins but in tables of size + 1 bins, the last for
@@ -52,10 +55,16 @@ void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t s
 
 /* Called from loops that may be long: true, and the reason in state->stopped, if the run is to end. */
 int32_t code_look(code_state *state);
+/* The first of count * width words that are free, after the words used from before on have been copied there; -1 if
+ * there are not as many. */
+int64_t code_room(code_state *state, int64_t count, int64_t width, int64_t before, int64_t used);
+/* Sorts as STMT_SORT says; false if there is no room to work in. */
+int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec);
 
 typedef struct emit_loop {
     struct emit_loop *outer;
-    LLVMBasicBlockRef at_break, at_continue;
+    LLVMBasicBlockRef at_break;
+    LLVMBasicBlockRef at_continue; /* NULL for a statement that a break can leave but that is no loop */
 } emit_loop;
 
 typedef struct hq_emit {
@@ -66,6 +75,7 @@ typedef struct hq_emit {
     LLVMValueRef function;
     LLVMTypeRef i1, i8, i32, i64, f64, pointer;
     LLVMValueRef state;   /* the argument */
+    LLVMValueRef words;   /* where the event's memory starts */
     LLVMValueRef entry;   /* the number of the entry at hand */
     LLVMValueRef turns;   /* a stack cell: how many turns are left until code_look */
     LLVMValueRef *slots;  /* stack cells */
@@ -92,6 +102,8 @@ typedef struct hq_emit {
 #define CODE_LOOK_NAME     "hq_look"
 #define CODE_COUNT_NAME    "hq_count"
 #define CODE_POWER_NAME    "hq_int_power"
+#define CODE_ROOM_NAME     "hq_room"
+#define CODE_SORT_NAME     "hq_sort"
 #define CODE_MATH_FORMAT   "hq_math_%zu" /* index into MATH_FUNCTIONS */
 
 /* code_expr.c */
@@ -108,6 +120,15 @@ LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, boo
 /* Which bin a fill goes to, flow included, as an i32. */
 LLVMValueRef emit_fill_index(hq_emit *emit, const hq_stmt *stmt);
 void emit_fill(hq_emit *emit, const hq_stmt *stmt);
+
+/* code_memory.c */
+LLVMValueRef emit_word(hq_emit *emit, const hq_expr *expr);
+void emit_store(hq_emit *emit, const hq_stmt *stmt);
+void emit_room(hq_emit *emit, const hq_stmt *stmt);
+void emit_sort(hq_emit *emit, const hq_stmt *stmt);
+/* At the start of the run, and of every entry. */
+void emit_memory(hq_emit *emit);
+void emit_empty_memory(hq_emit *emit);
 
 /* code_flat.c */
 /* Is it a program whose fills may be done in any order, over values that know nothing of each other? */
@@ -127,6 +148,8 @@ void emit_flat_store(hq_emit *emit, LLVMTypeRef type, LLVMValueRef value, LLVMVa
 void emit_block(hq_emit *emit, const hq_block *block);
 /* Where each group's values of the entry at hand begin and end. offsets: for each group, its list. */
 void emit_groups(hq_emit *emit, LLVMValueRef *offsets);
+/* Goes on where is_right holds and ends the run with the fault, whose text says all, elsewhere. */
+void emit_demand(hq_emit *emit, LLVMValueRef is_right, uint32_t fault);
 /* Makes the function in emit->module; program, context, module and builder are set. */
 void emit_function(hq_emit *emit);
 /* Frees what emit_function allocated. */

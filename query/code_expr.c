@@ -361,6 +361,8 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
         return emit->begins[expr->index];
     case EXPR_END:
         return emit->ends[expr->index];
+    case EXPR_WORD:
+        return emit_word(emit, expr);
     case EXPR_LESS:
     case EXPR_LESS_EQUAL:
     case EXPR_GREATER:

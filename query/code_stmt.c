@@ -48,6 +48,11 @@ static void demand(hq_emit *emit, LLVMValueRef is_right, uint32_t fault, LLVMVal
     continue_at(emit, right);
 }
 
+void emit_demand(hq_emit *emit, LLVMValueRef is_right, uint32_t fault)
+{
+    demand(emit, is_right, fault, int_const(emit, 0), int_const(emit, -1));
+}
+
 /* Takes a number of turns from what is left until the next look at the clock, and looks if that was the last. */
 static void count_turns(hq_emit *emit, LLVMValueRef turns)
 {
@@ -142,6 +147,14 @@ static LLVMValueRef new_cell(hq_emit *emit, const char *name)
     return cell;
 }
 
+static bool is_in_loop(const hq_emit *emit)
+{
+    const emit_loop *loop = emit->loop;
+    while (loop && !loop->at_continue)
+        loop = loop->outer;
+    return loop != NULL;
+}
+
 static void emit_for(hq_emit *emit, const hq_stmt *stmt)
 {
     LLVMBuilderRef builder = emit->builder;
@@ -154,7 +167,7 @@ static void emit_for(hq_emit *emit, const hq_stmt *stmt)
     LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
     bool is_unbounded = stmt->index != 0;
     /* One collection's elements are few enough to go through without a look; loops in loops need not be. */
-    if (!is_unbounded && emit->loop)
+    if (!is_unbounded && is_in_loop(emit))
         count_turns(emit, LLVMBuildSub(builder, end, begin, ""));
     LLVMBuildStore(builder, begin, counter);
     go_to(emit, head);
@@ -231,6 +244,27 @@ static void emit_while(hq_emit *emit, const hq_stmt *stmt)
 
 /* --- any statement --- */
 
+static void emit_once(hq_emit *emit, const hq_stmt *stmt)
+{
+    LLVMBasicBlockRef after = emit_new_block(emit, "left");
+    emit_loop loop = {emit->loop, after, NULL};
+    emit->loop = &loop;
+    emit_block(emit, stmt->body);
+    emit->loop = loop.outer;
+    go_to(emit, after);
+    continue_at(emit, after);
+}
+
+static void emit_jump(hq_emit *emit, const hq_stmt *stmt)
+{
+    const emit_loop *loop = emit->loop;
+    for (uint32_t i = 0; i < stmt->slot; i++)
+        loop = loop->outer;
+    go_to(emit, stmt->op == STMT_BREAK ? loop->at_break : loop ? loop->at_continue : emit->next_entry);
+    /* What follows is never reached, but a block has to hold it. */
+    continue_at(emit, emit_new_block(emit, "dead"));
+}
+
 static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
 {
     switch ((hq_stmt_op)stmt->op) {
@@ -241,7 +275,7 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
         emit_index(emit, stmt);
         break;
     case STMT_DEMAND:
-        demand(emit, emit_expr(emit, stmt->a), stmt->index, int_const(emit, 0), int_const(emit, -1));
+        emit_demand(emit, emit_expr(emit, stmt->a), stmt->index);
         break;
     case STMT_IF:
         if (!emit->is_flat || !emit_flat_if(emit, stmt))
@@ -256,13 +290,21 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
     case STMT_WHILE:
         emit_while(emit, stmt);
         break;
+    case STMT_ONCE:
+        emit_once(emit, stmt);
+        break;
     case STMT_BREAK:
     case STMT_CONTINUE:
-        go_to(emit, stmt->op == STMT_BREAK ? emit->loop->at_break
-                    : emit->loop           ? emit->loop->at_continue
-                                           : emit->next_entry);
-        /* What follows is never reached, but a block has to hold it. */
-        continue_at(emit, emit_new_block(emit, "dead"));
+        emit_jump(emit, stmt);
+        break;
+    case STMT_ROOM:
+        emit_room(emit, stmt);
+        break;
+    case STMT_STORE:
+        emit_store(emit, stmt);
+        break;
+    case STMT_SORT:
+        emit_sort(emit, stmt);
         break;
     case STMT_FILL:
         if (emit->is_flat)
@@ -302,6 +344,8 @@ static void emit_prologue(hq_emit *emit)
         emit->slots[i] = LLVMBuildAlloca(emit->builder, type, "");
         LLVMBuildStore(emit->builder, LLVMConstNull(type), emit->slots[i]);
     }
+    if (program->has_memory)
+        emit_memory(emit);
     if (emit->is_flat)
         emit_flat_cells(emit);
     for (size_t i = 0; i < program->columns->count; i++)
@@ -371,6 +415,8 @@ static void emit_entries(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef firs
     LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntULT, emit->entry, last, ""), body, done);
     continue_at(emit, body);
     emit_groups(emit, offsets);
+    if (emit->program->has_memory)
+        emit_empty_memory(emit);
     emit_block(emit, &emit->program->body);
     go_to(emit, emit->next_entry);
 

@@ -75,8 +75,6 @@ void parser_refuse_keyword(hq_parser *parser)
     static const struct {
         const char *word, *hint;
     } HINTS[] = {
-        {"def", "write the body out where it is needed"},
-        {"lambda", "write the expression out where it is needed"},
         {"class", "a query can only compute and fill histograms"},
         {"try", "hq raises no exceptions: division by zero gives inf or nan"},
         {"except", "hq raises no exceptions: division by zero gives inf or nan"},
@@ -84,7 +82,6 @@ void parser_refuse_keyword(hq_parser *parser)
         {"raise", "hq raises no exceptions; leave the event with continue"},
         {"assert", "hq raises no exceptions; leave the event with continue"},
         {"with", "a query reads and writes no files"},
-        {"return", "leave the event with continue"},
         {"global", "an event may not change what the next one sees: that is what makes a query safe to split"},
         {"nonlocal", "an event may not change what the next one sees: that is what makes a query safe to split"},
         {"None", "start from a number, or keep a bool that says whether there is a value yet"},
@@ -265,6 +262,17 @@ static hq_node *parse_assignment(hq_parser *parser)
     return node;
 }
 
+static hq_node *parse_return(hq_parser *parser)
+{
+    hq_node *node = node_new(parser, NODE_RETURN, &parser->token);
+    parser_step(parser);
+    if (parser->token.kind == TOKEN_NEWLINE || parser_at(parser, ';'))
+        return node;
+    hq_node *value = parse_expressions(parser);
+    node_adopt_some(parser, node, 1, &value);
+    return node;
+}
+
 static void parse_small_statement(hq_parser *parser, hq_kids *statements)
 {
     hq_token token = parser->token;
@@ -285,6 +293,9 @@ static void parse_small_statement(hq_parser *parser, hq_kids *statements)
     case KEYWORD_PASS:
         kind = NODE_PASS;
         break;
+    case KEYWORD_RETURN:
+        kids_add(parser, statements, parse_return(parser));
+        return;
     case KEYWORD_ELSE:
     case KEYWORD_ELIF:
         source_fail(parser->source, token.at, "it must be indented as deep as its if, for or while",
@@ -354,12 +365,35 @@ static hq_node *parse_loop(hq_parser *parser)
     return node;
 }
 
+static hq_node *parse_def(hq_parser *parser)
+{
+    hq_node *node = node_new(parser, NODE_DEF, &parser->token);
+    parser_step(parser);
+    if (parser->token.kind != TOKEN_NAME)
+        parser_unexpected(parser, "the function's name");
+    node->at = parser->token.at;
+    node->word = parser->token.word;
+    parser_step(parser);
+    parser_expect(parser, '(', "after the function's name");
+    hq_kids kids = {0};
+    parse_parameters(parser, ')', &kids);
+    parser_expect(parser, ')', "after the function's arguments");
+    if (parser_at(parser, OP_ARROW))
+        source_fail(parser->source, parser->token.at, "leave the annotation out: hq finds the types by itself",
+                    "annotations are not part of hq's query language");
+    kids_add(parser, &kids, parse_block(parser));
+    adopt_statements(node, &kids);
+    return node;
+}
+
 static void parse_statement(hq_parser *parser, hq_kids *statements)
 {
     if (parser_at_keyword(parser, KEYWORD_IF)) {
         kids_add(parser, statements, parse_if(parser));
     } else if (parser_at_keyword(parser, KEYWORD_FOR) || parser_at_keyword(parser, KEYWORD_WHILE)) {
         kids_add(parser, statements, parse_loop(parser));
+    } else if (parser_at_keyword(parser, KEYWORD_DEF)) {
+        kids_add(parser, statements, parse_def(parser));
     } else if (parser_at(parser, '@')) {
         source_fail(parser->source, parser->token.at, NULL, "decorators are not part of hq's query language");
     } else {
@@ -379,7 +413,7 @@ static hq_node *parse_block(hq_parser *parser)
     hq_kids kids = {0};
     if (parser->token.kind != TOKEN_NEWLINE) {
         if (parser_at_keyword(parser, KEYWORD_IF) || parser_at_keyword(parser, KEYWORD_FOR) ||
-            parser_at_keyword(parser, KEYWORD_WHILE))
+            parser_at_keyword(parser, KEYWORD_WHILE) || parser_at_keyword(parser, KEYWORD_DEF))
             source_fail(parser->source, parser->token.at, "put it on a line of its own, indented deeper",
                         "'%s' cannot follow ':' on the same line", parser->token.word->text);
         parse_line(parser, &kids);

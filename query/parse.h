@@ -44,5 +44,7 @@ hq_node *parse_expression(hq_parser *parser);
 hq_node *parse_expressions(hq_parser *parser);
 /* What may stand between for and in: names, in brackets or not. */
 hq_node *parse_targets(hq_parser *parser);
+/* Names, each perhaps with a default, up to the token given, which stays. */
+void parse_parameters(hq_parser *parser, int end, hq_kids *kids);
 
 #endif

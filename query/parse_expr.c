@@ -4,6 +4,8 @@
 #include <string.h>
 
 static hq_node *parse_unary(hq_parser *parser);
+static hq_node *parse_chain(hq_parser *parser, hq_keyword keyword, hq_node_kind kind);
+static hq_node *finish_tuple(hq_parser *parser, hq_node *first, hq_node *(*parse_one)(hq_parser *));
 
 /* How tightly a binary operator binds; 0 if op is none. */
 static int precedence_of(const hq_token *token)
@@ -69,7 +71,34 @@ static hq_node *parse_string(hq_parser *parser)
     return node;
 }
 
-/* ( … ): an expression in brackets, or a tuple. */
+/* What follows the element of a comprehension: for … in … if …, and so on. */
+static hq_node *parse_comprehension(hq_parser *parser, hq_node *element, int bracket)
+{
+    hq_node *node = node_new(parser, NODE_COMP, &parser->token);
+    node->op = bracket;
+    node->at = element->at;
+    hq_kids clauses = {0};
+    kids_add(parser, &clauses, element);
+    parser_enter(parser);
+    while (parser_at_keyword(parser, KEYWORD_FOR)) {
+        hq_node *clause = node_new(parser, NODE_CLAUSE, &parser->token);
+        hq_kids kids = {0};
+        parser_step(parser);
+        kids_add(parser, &kids, parse_targets(parser));
+        if (!parser_take_keyword(parser, KEYWORD_IN))
+            parser_unexpected(parser, "'in'");
+        kids_add(parser, &kids, parse_chain(parser, KEYWORD_OR, NODE_OR));
+        while (parser_take_keyword(parser, KEYWORD_IF))
+            kids_add(parser, &kids, parse_chain(parser, KEYWORD_OR, NODE_OR));
+        node_adopt(parser, clause, &kids);
+        kids_add(parser, &clauses, clause);
+    }
+    parser_leave(parser);
+    node_adopt(parser, node, &clauses);
+    return node;
+}
+
+/* ( … ): an expression in brackets, a tuple, or a generator expression. */
 static hq_node *parse_parenthesis(hq_parser *parser)
 {
     hq_token opening = parser->token;
@@ -78,18 +107,78 @@ static hq_node *parse_parenthesis(hq_parser *parser)
         return node_new(parser, NODE_TUPLE, &opening);
     hq_node *inner = parse_expressions(parser);
     if (parser_at_keyword(parser, KEYWORD_FOR))
-        source_fail(parser->source, parser->token.at, "write the loop as a for statement",
-                    "generator expressions are not part of hq's query language");
+        inner = parse_comprehension(parser, inner, '(');
     parser_expect(parser, ')', "after this expression");
     return inner;
 }
 
+/* [ … ]: a list, or a list comprehension. */
+static hq_node *parse_list(hq_parser *parser)
+{
+    hq_node *node = node_new(parser, NODE_LIST, &parser->token);
+    hq_kids kids = {0};
+    parser_step(parser);
+    while (!parser_at(parser, ']')) {
+        hq_node *element = parse_expression(parser);
+        if (!kids.count && parser_at_keyword(parser, KEYWORD_FOR)) {
+            node = parse_comprehension(parser, element, '[');
+            parser_expect(parser, ']', "after this comprehension");
+            return node;
+        }
+        kids_add(parser, &kids, element);
+        if (!parser_take(parser, ','))
+            break;
+    }
+    parser_expect(parser, ']', "after the list");
+    node_adopt(parser, node, &kids);
+    return node;
+}
+
+void parse_parameters(hq_parser *parser, int end, hq_kids *kids)
+{
+    while (!parser_at(parser, end)) {
+        if (parser_at(parser, '*') || parser_at(parser, OP_POWER) || parser_at(parser, '/'))
+            source_fail(parser->source, parser->token.at, "name every argument",
+                        "'%s' among the arguments is not part of hq's query language",
+                        parser_at(parser, OP_POWER) ? "**"
+                        : parser_at(parser, '*')    ? "*"
+                                                    : "/");
+        if (parser->token.kind != TOKEN_NAME)
+            parser_unexpected(parser, "an argument's name");
+        hq_node *node = node_new(parser, NODE_PARAMETER, &parser->token);
+        node->word = parser->token.word;
+        parser_step(parser);
+        if (end == ')' && parser_at(parser, ':'))
+            source_fail(parser->source, parser->token.at, "leave the annotation out: hq finds the types by itself",
+                        "annotations are not part of hq's query language");
+        if (parser_take(parser, '=')) {
+            hq_node *value = parse_expression(parser);
+            node_adopt_some(parser, node, 1, &value);
+        } else if (kids->count && kids->nodes[kids->count - 1]->kid_count) {
+            source_fail(parser->source, node->at, NULL, "an argument without a default after one with a default");
+        }
+        kids_add(parser, kids, node);
+        if (!parser_take(parser, ','))
+            break;
+    }
+}
+
+static hq_node *parse_lambda(hq_parser *parser)
+{
+    hq_node *node = node_new(parser, NODE_LAMBDA, &parser->token);
+    hq_kids kids = {0};
+    parser_step(parser);
+    parse_parameters(parser, ':', &kids);
+    parser_expect(parser, ':', "after the lambda's arguments");
+    kids_add(parser, &kids, parse_expression(parser));
+    node_adopt(parser, node, &kids);
+    return node;
+}
+
 static _Noreturn void refuse_display(hq_parser *parser)
 {
-    bool is_list = parser->token.op == '[';
-    source_fail(parser->source, parser->token.at, "keep the numbers in variables of their own",
-                is_list ? "lists are not part of hq's query language"
-                        : "dictionaries and sets are not part of hq's query language");
+    source_fail(parser->source, parser->token.at, "keep the numbers in variables of their own, or in a list",
+                "dictionaries and sets are not part of hq's query language");
 }
 
 static hq_node *parse_atom(hq_parser *parser)
@@ -126,7 +215,9 @@ static hq_node *parse_atom(hq_parser *parser)
     default:
         if (parser_at(parser, '('))
             return parse_parenthesis(parser);
-        if (parser_at(parser, '[') || parser_at(parser, '{'))
+        if (parser_at(parser, '['))
+            return parse_list(parser);
+        if (parser_at(parser, '{'))
             refuse_display(parser);
         if (parser_at(parser, OP_ELLIPSIS))
             source_fail(parser->source, token.at, NULL, "'...' is not part of hq's query language");
@@ -136,7 +227,13 @@ static hq_node *parse_atom(hq_parser *parser)
     return node;
 }
 
-static hq_node *parse_argument(hq_parser *parser)
+static _Noreturn void refuse_bare_generator(hq_parser *parser)
+{
+    source_fail(parser->source, parser->token.at, "put it into brackets of its own",
+                "a generator expression beside other arguments");
+}
+
+static hq_node *parse_argument(hq_parser *parser, bool is_first)
 {
     if (parser_at(parser, '*') || parser_at(parser, OP_POWER))
         source_fail(parser->source, parser->token.at, "write the arguments out",
@@ -152,9 +249,13 @@ static hq_node *parse_argument(hq_parser *parser)
         return node;
     }
     hq_node *value = parse_expression(parser);
-    if (parser_at_keyword(parser, KEYWORD_FOR))
-        source_fail(parser->source, parser->token.at, "write the loop as a for statement",
-                    "generator expressions are not part of hq's query language");
+    if (!parser_at_keyword(parser, KEYWORD_FOR))
+        return value;
+    if (!is_first)
+        refuse_bare_generator(parser);
+    value = parse_comprehension(parser, value, '(');
+    if (parser_at(parser, ','))
+        refuse_bare_generator(parser);
     return value;
 }
 
@@ -167,7 +268,7 @@ static hq_node *parse_call(hq_parser *parser, hq_node *callee)
     parser_step(parser);
     bool has_keyword = false;
     while (!parser_at(parser, ')')) {
-        hq_node *argument = parse_argument(parser);
+        hq_node *argument = parse_argument(parser, kids.count == 1);
         if (has_keyword && argument->kind != NODE_KEYWORD)
             source_fail(parser->source, argument->at, NULL, "an argument without a name after one with a name");
         has_keyword = has_keyword || argument->kind == NODE_KEYWORD;
@@ -351,6 +452,11 @@ static hq_node *parse_chain(hq_parser *parser, hq_keyword keyword, hq_node_kind 
 hq_node *parse_expression(hq_parser *parser)
 {
     parser_enter(parser);
+    if (parser_at_keyword(parser, KEYWORD_LAMBDA)) {
+        hq_node *lambda = parse_lambda(parser);
+        parser_leave(parser);
+        return lambda;
+    }
     hq_node *value = parse_chain(parser, KEYWORD_OR, NODE_OR);
     if (parser_at(parser, OP_WALRUS))
         source_fail(parser->source, parser->token.at, "assign in a statement of its own",
@@ -381,7 +487,8 @@ static hq_node *finish_tuple(hq_parser *parser, hq_node *first, hq_node *(*parse
                               parser_at(parser, '(') || parser_at(parser, '-') || parser_at(parser, '+') ||
                               parser_at(parser, '~') || parser_at(parser, '[') || parser_at(parser, '{') ||
                               parser_at_keyword(parser, KEYWORD_NOT) || parser_at_keyword(parser, KEYWORD_TRUE) ||
-                              parser_at_keyword(parser, KEYWORD_FALSE) || parser_at_keyword(parser, KEYWORD_OTHER);
+                              parser_at_keyword(parser, KEYWORD_FALSE) || parser_at_keyword(parser, KEYWORD_LAMBDA) ||
+                              parser_at_keyword(parser, KEYWORD_OTHER);
         if (!starts_another)
             break;
         kids_add(parser, &kids, parse_one(parser));

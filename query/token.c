@@ -35,12 +35,12 @@ static const struct {
 } KEYWORDS[] = {
     {"and", KEYWORD_AND},      {"as", KEYWORD_AS},          {"assert", KEYWORD_OTHER},  {"async", KEYWORD_OTHER},
     {"await", KEYWORD_OTHER},  {"break", KEYWORD_BREAK},    {"class", KEYWORD_OTHER},   {"continue", KEYWORD_CONTINUE},
-    {"def", KEYWORD_OTHER},    {"del", KEYWORD_OTHER},      {"elif", KEYWORD_ELIF},     {"else", KEYWORD_ELSE},
+    {"def", KEYWORD_DEF},      {"del", KEYWORD_OTHER},      {"elif", KEYWORD_ELIF},     {"else", KEYWORD_ELSE},
     {"except", KEYWORD_OTHER}, {"False", KEYWORD_FALSE},    {"finally", KEYWORD_OTHER}, {"for", KEYWORD_FOR},
     {"from", KEYWORD_FROM},    {"global", KEYWORD_OTHER},   {"if", KEYWORD_IF},         {"import", KEYWORD_IMPORT},
-    {"in", KEYWORD_IN},        {"is", KEYWORD_IS},          {"lambda", KEYWORD_OTHER},  {"None", KEYWORD_OTHER},
+    {"in", KEYWORD_IN},        {"is", KEYWORD_IS},          {"lambda", KEYWORD_LAMBDA}, {"None", KEYWORD_OTHER},
     {"not", KEYWORD_NOT},      {"nonlocal", KEYWORD_OTHER}, {"or", KEYWORD_OR},         {"pass", KEYWORD_PASS},
-    {"raise", KEYWORD_OTHER},  {"return", KEYWORD_OTHER},   {"True", KEYWORD_TRUE},     {"try", KEYWORD_OTHER},
+    {"raise", KEYWORD_OTHER},  {"return", KEYWORD_RETURN},  {"True", KEYWORD_TRUE},     {"try", KEYWORD_OTHER},
     {"while", KEYWORD_WHILE},  {"with", KEYWORD_OTHER},     {"yield", KEYWORD_OTHER},
 };
 

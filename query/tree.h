@@ -29,6 +29,10 @@ typedef enum hq_node_kind {
     NODE_OR,
     NODE_COND, /* kids: condition, then, else */
     NODE_TUPLE,
+    NODE_LIST,   /* [a, b, …] */
+    NODE_COMP,   /* op: '[' or '('; kids: the element, then NODE_CLAUSEs */
+    NODE_CLAUSE, /* kids: target, sequence, conditions …; only in NODE_COMP */
+    NODE_LAMBDA, /* kids: NODE_NAMEs, and the expression as the last */
     /* statements */
     NODE_BLOCK,
     NODE_ASSIGN,  /* kids: targets …, value (a = b = 1 has two targets) */
@@ -40,8 +44,11 @@ typedef enum hq_node_kind {
     NODE_BREAK,
     NODE_CONTINUE,
     NODE_PASS,
-    NODE_IMPORT, /* text: the module's dotted name; word: what it is known as */
-    NODE_FROM    /* text: the module's dotted name; kids: NODE_NAME (word: its name here, text: its name there) */
+    NODE_DEF,       /* word; kids: NODE_PARAMETERs, and the block as the last */
+    NODE_PARAMETER, /* word; kids: none, or the default */
+    NODE_RETURN,    /* kids: none, or the value */
+    NODE_IMPORT,    /* text: the module's dotted name; word: what it is known as */
+    NODE_FROM       /* text: the module's dotted name; kids: NODE_NAME (word: its name here, text: its name there) */
 } hq_node_kind;
 
 typedef struct hq_node {

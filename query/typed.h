@@ -25,6 +25,7 @@ typedef enum hq_expr_op {
     EXPR_LOAD,  /* index: the column; a: the position */
     EXPR_BEGIN, /* index: the group; position of the first value in this entry */
     EXPR_END,   /* index: the group; position after the last */
+    EXPR_WORD,  /* a: which word of the event's memory */
     /* a and b have one type, which is also the result's */
     EXPR_ADD,
     EXPR_SUBTRACT,
@@ -82,10 +83,23 @@ typedef enum hq_stmt_op {
     STMT_FOR, /* slot runs from a up to b, in steps of 1; body; other after the last; index: 1 if b may be any number */
     STMT_RANGE,    /* slot runs from a towards b in steps of c, not 0; body; other after the last */
     STMT_WHILE,    /* head, then a is asked; body; other when a is false */
-    STMT_BREAK,    /* of the loop it stands in */
+    STMT_ONCE,     /* body, which STMT_BREAK can leave as if it were a loop */
+    STMT_BREAK,    /* of the loop it stands in, if slot is 0, else of the slot-th round that */
     STMT_CONTINUE, /* likewise; outside any loop: the entry is done */
-    STMT_FILL      /* index: the histogram; fill: a value for each axis; a: the weight or NULL */
+    STMT_ROOM,     /* slot = the first of a times c words of the event's memory, or a fault; b words, if it is not
+                    * NULL, are copied there from where slot was */
+    STMT_STORE,    /* word a of the event's memory = b */
+    STMT_SORT,     /* the b elements from word a on, stably; slot: hq_sort_spec; or a fault */
+    STMT_FILL      /* index: the histogram; fill: a value for each axis; a: the weight or NULL; b: the sample or NULL */
 } hq_stmt_op;
+
+/* How STMT_SORT sorts: the words of each element, the first of them the key, times SORT_WIDTH, and what else is so. */
+enum {
+    SORT_REVERSE = 1, /* the greatest first */
+    SORT_FLOAT = 2,   /* the key is a float */
+    SORT_DROP = 4,    /* the key's word is left out afterwards, and the elements stand close together */
+    SORT_WIDTH = 8
+};
 
 typedef struct hq_block {
     struct hq_stmt *first;
@@ -95,7 +109,7 @@ typedef struct hq_block {
 typedef struct hq_stmt {
     uint8_t op; /* hq_stmt_op */
     uint32_t slot;
-    uint32_t index; /* STMT_INDEX, STMT_DEMAND: the fault */
+    uint32_t index; /* STMT_INDEX, STMT_DEMAND, STMT_ROOM, STMT_SORT: the fault */
     const hq_expr *a, *b, *c;
     const hq_expr *fill[HQ_MAX_AXES];
     hq_block *head, *body, *other;
@@ -135,6 +149,7 @@ struct hq_program {
     size_t slot_count, slot_capacity;
     hq_fault *faults;
     size_t fault_count, fault_capacity;
+    bool has_memory; /* a list is kept in some event */
     hq_block body;
     hq_hash fingerprint;
 };

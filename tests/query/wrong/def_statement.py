@@ -1,4 +1,6 @@
 from hist import Hist, axis
-h = Hist(axis.Regular(10, 0, 10, name="x"))
-def square(x):
-    return x * x
+h = Hist(axis.Regular(10, 0, 10))
+for event in events:
+    def square(x):
+        return x * x
+    h.fill(square(2))

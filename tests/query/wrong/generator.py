@@ -1,4 +1,5 @@
 from hist import Hist, axis
-h = Hist(axis.Regular(10, 0, 10, name="x"))
+h = Hist(axis.Regular(10, 0, 10))
 for event in events:
-    h.fill(max(m.pt for m in event.Muon))
+    pts = (m.pt for m in event.Muon)
+    h.fill(max(pts))

@@ -1,0 +1,5 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10))
+for event in events:
+    pts = []
+    h.fill(len(pts))

@@ -1,0 +1,6 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10))
+for event in events:
+    xs = [1]
+    xs.append(2)
+    h.fill(len(xs))

@@ -1,4 +1,0 @@
-from hist import Hist, axis
-h = Hist(axis.Regular(10, 0, 10, name="x"))
-for event in events:
-    pts = [1, 2]
