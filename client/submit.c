@@ -12,10 +12,12 @@
 #include "base/options.h"
 #include "base/signals.h"
 #include "client/draw.h"
+#include "client/explain.h"
 #include "client/find.h"
 #include "client/local.h"
 #include "client/progress.h"
 #include "client/session.h"
+#include "client/shorthand.h"
 #include "query/uhi.h"
 #include "wire/daemon.h"
 #include "wire/socket.h"
@@ -37,12 +39,19 @@ typedef enum exit_code {
 
 typedef struct settings {
     bool is_local, is_fresh, is_quiet;
+    int explanation;
+    hq_texts expressions, bins;
+    char *where, *weight;
     char *broker, *coordinator, *user, *json, *attach, *store, *datasets;
     int64_t priority, partition_entries, timeout_ms, threads, memory, limit_ms;
     int log_level;
 } settings;
 
 #define AT(field) offsetof(settings, field)
+
+enum { EXPLAIN_NO, EXPLAIN_COLUMNS, EXPLAIN_TEXT, EXPLAIN_IR, EXPLAIN_ASSEMBLY };
+
+static const char *const explanations[] = {"no", "columns", "text", "ir", "assembly", NULL};
 
 static const hq_option options[] = {
     {.kind = HQ_OPTION_GROUP, .help = "Whom to ask"},
@@ -93,6 +102,40 @@ static const hq_option options[] = {
      .offset = AT(partition_entries),
      .fallback = "0",
      .help = "How many entries a partition should have, about; 0 leaves it to the broker."},
+    {.name = "expression",
+     .letter = 'e',
+     .kind = HQ_OPTION_LIST,
+     .offset = AT(expressions),
+     .argument = "EXPRESSION",
+     .is_command_only = true,
+     .help = "Instead of QUERY: fill this, as 'Muon.pt' or 'sqrt(MET_pt)'. Twice for two axes."},
+    {.name = "bins",
+     .kind = HQ_OPTION_LIST,
+     .offset = AT(bins),
+     .argument = "N,LOW,HIGH",
+     .is_command_only = true,
+     .help = "With -e: its axis; one for each."},
+    {.name = "where",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(where),
+     .argument = "CONDITION",
+     .is_command_only = true,
+     .help = "With -e: only where this holds, as 'len(Muon) >= 2'."},
+    {.name = "weight",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(weight),
+     .argument = "EXPRESSION",
+     .is_command_only = true,
+     .help = "With -e: the weight of each fill."},
+    {.name = "explain",
+     .kind = HQ_OPTION_CHOICE,
+     .offset = AT(explanation),
+     .fallback = "no",
+     .choices = explanations,
+     .is_command_only = true,
+     .help =
+         "Run nothing: open the files here and tell what columns the query reads and of what types, or show its text, "
+         "LLVM's intermediate form of it, or the machine's assembly."},
     {.name = "attach",
      .kind = HQ_OPTION_TEXT,
      .offset = AT(attach),
@@ -147,14 +190,15 @@ static const hq_option options[] = {
 static const hq_cli cli = {
     .name = "hq-submit",
     .summary = "Asks a question of a dataset and draws the answer.",
-    .arguments = "QUERY FILE[:TREE]... | QUERY DATASET",
+    .arguments = "QUERY FILE[:TREE]... | QUERY DATASET | -e EXPRESSION --bins N,LOW,HIGH FILE[:TREE]...",
     .max_arguments = SIZE_MAX,
     .epilogue = "QUERY is a file with the event loop, - for stdin. A dataset is files, globs in quotes, the name of "
                 "one that the broker knows, or\n"
                 "empty:N, N subtasks without entries, to measure a cluster.\n"
                 "Ctrl-C cancels the query on the cluster too.\n\n"
                 "Exit codes: 0 done, 1 failed, 2 wrong use or wrong query, 3 nobody there, 130 cancelled.\n\n"
-                "  hq-submit --local zpeak.py '/data/cms/*.root:Events'\n",
+                "  hq-submit --local zpeak.py '/data/cms/*.root:Events'\n"
+                "  hq-submit --local -e 'Muon.pt' --bins 100,0,200 --where 'len(Muon) >= 2' nano.root:Events\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
 };
@@ -201,13 +245,13 @@ static char *login_name(const settings *s)
 static hq_error submit(hq_session *session, const settings *s, const char *name, const char *text,
                        const hq_arguments *arguments, bool wants_progress, hq_reason *reason)
 {
-    size_t count = arguments->count - 1;
+    size_t count = arguments->count;
     for (size_t i = 0; i < count; i++)
-        if (!bson_utf8_validate(arguments->texts[i + 1], strlen(arguments->texts[i + 1]), false))
+        if (!bson_utf8_validate(arguments->texts[i], strlen(arguments->texts[i]), false))
             return hq_fail(reason, HQ_EINVAL, "the name of file %zu is not UTF-8", i + 1);
     char **specs = hq_calloc(count, sizeof *specs);
     for (size_t i = 0; i < count; i++)
-        specs[i] = find_spec(arguments->texts[i + 1]);
+        specs[i] = find_spec(arguments->texts[i]);
     char *user = login_name(s);
     const hq_submission submission = {.name = name,
                                       .text = text,
@@ -266,7 +310,7 @@ static int draw(const settings *s, const hq_event *event, double seconds)
     hq_draw_options look = draw_options_for(stdout);
     draw_histset(stdout, event->hists, &look);
     int64_t bytes = event->cached_bytes + event->read_bytes;
-    printf("%'lld entries in %.3g s", (long long)event->entries, seconds);
+    printf("%lld entries in %.3g s", (long long)event->entries, seconds);
     if (event->is_from_store)
         printf(", from the store");
     else if (event->stored)
@@ -441,12 +485,11 @@ static void interrupt(void *session)
     session_interrupt(session);
 }
 
-static int ask(const settings *s, const char *endpoint, const char *text, const hq_arguments *arguments)
+static int ask(const settings *s, const char *endpoint, const char *name, const char *text,
+               const hq_arguments *arguments)
 {
     hq_reason reason = {{0}};
-    talk t = {.settings = s,
-              .name = arguments->count && strcmp(arguments->texts[0], "-") != 0 ? arguments->texts[0] : "stdin",
-              .begun_ms = hq_now_ms()};
+    talk t = {.settings = s, .name = name, .begun_ms = hq_now_ms()};
     bool wants_progress = !s->is_quiet && isatty(STDERR_FILENO);
     hq_hash id;
     hq_error error = session_open(endpoint, &t.session, &reason);
@@ -469,7 +512,7 @@ static int ask(const settings *s, const char *endpoint, const char *text, const 
     return code;
 }
 
-static int ask_local(const settings *s, const char *text, const hq_arguments *arguments)
+static int ask_local(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
 {
     char *store = s->store ? hq_strdup(s->store) : local_default_store();
     const hq_local_settings local_settings = {
@@ -481,7 +524,7 @@ static int ask_local(const settings *s, const char *text, const hq_arguments *ar
     if (error)
         fprintf(stderr, "hq-submit: %s\n", reason.text);
     else
-        code = ask(s, local_endpoint(local), text, arguments);
+        code = ask(s, local_endpoint(local), name, text, arguments);
     if (code == EXIT_CANCELLED) {
         /* Whoever presses Ctrl-C does not wait for files that are still being opened; the store takes no harm. */
         fflush(NULL);
@@ -492,7 +535,7 @@ static int ask_local(const settings *s, const char *text, const hq_arguments *ar
     return code;
 }
 
-static int ask_cluster(const settings *s, const char *text, const hq_arguments *arguments)
+static int ask_cluster(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
 {
     char *endpoint = NULL;
     hq_reason reason = {{0}};
@@ -501,7 +544,7 @@ static int ask_cluster(const settings *s, const char *text, const hq_arguments *
         fprintf(stderr, "hq-submit: %s\n", reason.text);
         return error == HQ_EINVAL ? EXIT_WRONG : EXIT_NOBODY;
     }
-    int code = ask(s, s->broker ? s->broker : endpoint, text, arguments);
+    int code = ask(s, s->broker ? s->broker : endpoint, name, text, arguments);
     free(endpoint);
     return code;
 }
@@ -516,25 +559,75 @@ static hq_error check_writable(const char *path, hq_reason *reason)
     return HQ_OK;
 }
 
-static int run(const settings *s, const hq_arguments *arguments)
+/* The query's text: from its file, which then is no argument any more, or from the options of the shorthand. */
+static hq_error get_text(const settings *s, hq_arguments *arguments, const char **name_r, hq_buffer *text,
+                         hq_reason *reason)
+{
+    if (s->expressions.count == 0) {
+        if (s->where || s->weight || s->bins.count)
+            return hq_fail(reason, HQ_EINVAL, "--bins, --where and --weight go with -e");
+        if (arguments->count < 2)
+            return hq_fail(reason, HQ_EINVAL, "a query and a dataset are wanted; see --help");
+        *name_r = strcmp(arguments->texts[0], "-") == 0 ? "stdin" : arguments->texts[0];
+        hq_error error = read_text(arguments->texts[0], text, reason);
+        arguments->texts++;
+        arguments->count--;
+        return error;
+    }
+    if (s->expressions.count != s->bins.count)
+        return hq_fail(reason, HQ_EINVAL, "each -e takes one --bins: there are %zu and %zu", s->expressions.count,
+                       s->bins.count);
+    if (arguments->count < 1)
+        return hq_fail(reason, HQ_EINVAL, "a dataset is wanted; see --help");
+    const hq_shorthand shorthand = {.expressions = (const char *const *)s->expressions.texts,
+                                    .bins = (const char *const *)s->bins.texts,
+                                    .axis_count = s->expressions.count,
+                                    .where = s->where,
+                                    .weight = s->weight};
+    char *written = NULL;
+    hq_error error = shorthand_text(&shorthand, &written, reason);
+    if (!error)
+        buffer_append(text, written, strlen(written) + 1);
+    free(written);
+    *name_r = "-e";
+    return error;
+}
+
+static int explain(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
+{
+    if (s->explanation == EXPLAIN_TEXT) {
+        fputs(text, stdout);
+        return EXIT_DONE;
+    }
+    static const hq_explanation kinds[] = {
+        [EXPLAIN_COLUMNS] = HQ_EXPLAIN_COLUMNS, [EXPLAIN_IR] = HQ_EXPLAIN_IR, [EXPLAIN_ASSEMBLY] = HQ_EXPLAIN_ASSEMBLY};
+    hq_event refusal = {.kind = HQ_EVENT_REJECTED};
+    refusal.error = explain_query(stdout, text, (const char *const *)arguments->texts, arguments->count, s->datasets,
+                                  kinds[s->explanation], &refusal.complaint, &refusal.text);
+    return refusal.error ? refuse(&refusal, name) : EXIT_DONE;
+}
+
+static int run(const settings *s, hq_arguments *arguments)
 {
     hq_reason reason = {{0}};
     hq_buffer text = {0};
     hq_error error = HQ_OK;
-    if (s->attach && (arguments->count || s->is_local))
+    const char *name = "";
+    if (s->attach && (arguments->count || s->is_local || s->expressions.count))
         error = hq_fail(&reason, HQ_EINVAL, "--attach goes with no query and not with --local");
-    else if (!s->attach && arguments->count < 2)
-        error = hq_fail(&reason, HQ_EINVAL, "a query and a dataset are wanted; see --help");
     else if (!s->attach)
-        error = read_text(arguments->texts[0], &text, &reason);
+        error = get_text(s, arguments, &name, &text, &reason);
     if (!error && s->json && strcmp(s->json, "-") != 0)
         error = check_writable(s->json, &reason);
     int code = error == HQ_EIO ? EXIT_FAILED : EXIT_WRONG;
     if (error)
         fprintf(stderr, "hq-submit: %s\n", reason.text);
+    else if (s->explanation)
+        code = explain(s, name, (const char *)text.bytes, arguments);
+    else if (s->is_local)
+        code = ask_local(s, name, (const char *)text.bytes, arguments);
     else
-        code = s->is_local ? ask_local(s, (const char *)text.bytes, arguments)
-                           : ask_cluster(s, (const char *)text.bytes, arguments);
+        code = ask_cluster(s, name, (const char *)text.bytes, arguments);
     buffer_clear(&text);
     return code;
 }

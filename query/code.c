@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "query/code_emit.h"
+#include "query/code_module.h"
 
 enum { ENTRIES_BETWEEN_LOOKS = 1024 };
 
@@ -34,10 +35,15 @@ struct hq_code {
 
 static pthread_once_t target_once = PTHREAD_ONCE_INIT;
 
-static void start_target(void)
+static void initialise(void)
 {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
+}
+
+void code_start(void)
+{
+    pthread_once(&target_once, initialise);
 }
 
 /* --- compiling --- */
@@ -50,8 +56,7 @@ static hq_error fail_with(hq_reason *reason, LLVMErrorRef error, const char *wha
     return code;
 }
 
-/* A target machine for the host, or NULL. The passes ask it what instructions cost. */
-static LLVMTargetMachineRef host_machine(hq_reason *reason)
+LLVMTargetMachineRef code_machine(hq_reason *reason)
 {
     char *triple = LLVMGetDefaultTargetTriple();
     char *cpu = LLVMGetHostCPUName();
@@ -129,10 +134,9 @@ static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
     return HQ_OK;
 }
 
-/* The program as an optimised module, in a context of its own. */
-static hq_error make_module(const hq_program *program, LLVMOrcThreadSafeModuleRef *module_r, hq_reason *reason)
+hq_error code_module(const hq_program *program, LLVMOrcThreadSafeModuleRef *module_r, hq_reason *reason)
 {
-    LLVMTargetMachineRef machine = host_machine(reason);
+    LLVMTargetMachineRef machine = code_machine(reason);
     if (!machine)
         return HQ_EUNSUPPORTED;
     LLVMOrcThreadSafeContextRef shared = LLVMOrcCreateNewThreadSafeContext();
@@ -164,7 +168,7 @@ static hq_error make_module(const hq_program *program, LLVMOrcThreadSafeModuleRe
 static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *reason)
 {
     LLVMOrcThreadSafeModuleRef module;
-    hq_error error = make_module(program, &module, reason);
+    hq_error error = code_module(program, &module, reason);
     if (error)
         return error;
     LLVMErrorRef problem = LLVMOrcCreateLLJIT(&code->jit, NULL);
@@ -206,7 +210,7 @@ static void copy_facts(hq_code *code, const hq_program *program)
 
 hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *reason)
 {
-    pthread_once(&target_once, start_target);
+    code_start();
     hq_code *code = hq_calloc(1, sizeof *code);
     copy_facts(code, program);
     code->is_flat = emit_is_flat(program);

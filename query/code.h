@@ -17,6 +17,12 @@ typedef struct hq_code hq_code;
 hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *reason);
 void code_free(hq_code **code_p);
 
+typedef enum hq_listing { HQ_LISTING_IR, HQ_LISTING_ASSEMBLY } hq_listing;
+
+/* The code of a program as a text to read: LLVM's intermediate form after its passes, or this machine's assembly. The
+ * caller frees it. */
+hq_error code_list(const hq_program *program, hq_listing listing, char **text_r, hq_reason *reason);
+
 typedef struct hq_run {
     const hq_column *const *columns; /* one for each program_column, in that order, all with the same entries */
     uint64_t entries;

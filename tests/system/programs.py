@@ -1,5 +1,6 @@
 """Every program tells what it is, what it takes and how it is configured; conf/ holds what they print."""
 
+import json
 import re
 
 import harness
@@ -42,6 +43,29 @@ class Programs(harness.SystemTest):
                 process = self.start(program, "--nonsense")
                 self.assertEqual(2, process.wait(20))
                 self.assertIn("--help", process.stderr)
+
+    def test_explain(self):
+        """Nothing is run: the columns, the text, and what LLVM makes of it."""
+        question = ["-e", "hypot(Muon.Px, Muon.Py)", "--bins", "10,0,100", "--where", "len(Muon) > 1",
+                    f"{harness.DATA}/skhep/uproot-HZZ.root:events"]
+        columns = self.output("hq-submit", "--explain", "columns", *question)
+        self.assertRegex(columns, r"reads 2 columns of 2421 entries in 1 file")
+        self.assertRegex(columns, r"Muon_Px +float32\[\]  as Px of Muon")
+        self.assertRegex(columns, r"Muon_Py +float32\[\]  as Py of Muon")
+        self.assertIn("h.fill(math.hypot(item_.Px, item_.Py))", self.output("hq-submit", "--explain", "text", *question))
+        self.assertIn("define ", self.output("hq-submit", "--explain", "ir", *question))
+        self.assertIn(".text", self.output("hq-submit", "--explain", "assembly", *question))
+
+    def test_shorthand(self):
+        """It gives what the text that it stands for gives."""
+        question = ["-e", "Muon.Px", "--bins", "20,-100,100", "--where", "len(Muon) > 1", "--weight", "EventWeight"]
+        data = f"{harness.DATA}/skhep/uproot-HZZ.root:events"
+        query = self.folder / "query.py"
+        query.write_text(self.output("hq-submit", "--explain", "text", *question, data))
+        answers = [json.loads(self.output("hq-submit", "--local", "--store", "none", "--json", "-", *arguments, data))
+                   for arguments in (question, [query])]
+        self.assertGreater(sum(answers[0]["h"]["storage"]["values"]), 0)
+        self.assertEqual(answers[0]["h"]["storage"], answers[1]["h"]["storage"])
 
     def test_configuration_files(self):
         """conf/PROGRAM.conf is what --print-config prints, and says nothing new: read again, it gives itself."""
