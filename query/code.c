@@ -6,6 +6,7 @@
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 enum { ENTRIES_BETWEEN_LOOKS = 1024 };
 
 typedef int32_t (*run_function)(const column_view *columns, void *const *bins, int64_t *const *fills, code_state *state,
-                                uint64_t first, uint64_t last);
+                                uint64_t first, uint64_t last, double *memo, uint64_t memo_objects);
 
 /* All it needs of the program is copied: code may outlive it. */
 struct hq_code {
@@ -30,7 +31,9 @@ struct hq_code {
     hq_fault *faults;
     size_t fault_count;
     bool has_memory;
-    bool is_flat; /* see code_emit.h */
+    bool is_flat;           /* see code_emit.h */
+    uint32_t *memo_columns; /* for each of the areas in which formulas over objects are kept, who counts the objects */
+    size_t memo_count;
 };
 
 static pthread_once_t target_once = PTHREAD_ONCE_INIT;
@@ -104,7 +107,7 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 5, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 6, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
         const math_function *function = &MATH_FUNCTIONS[i];
@@ -114,6 +117,7 @@ static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
     }
     symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
     symbols[count++] = symbol_at(jit, CODE_COUNT_NAME, (uintptr_t)code_count);
+    symbols[count++] = symbol_at(jit, CODE_SINCOS_NAME, (uintptr_t)code_sincos);
     symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
     symbols[count++] = symbol_at(jit, CODE_ROOM_NAME, (uintptr_t)code_room);
     symbols[count++] = symbol_at(jit, CODE_SORT_NAME, (uintptr_t)code_sort);
@@ -214,6 +218,7 @@ hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *re
     hq_code *code = hq_calloc(1, sizeof *code);
     copy_facts(code, program);
     code->is_flat = emit_is_flat(program);
+    code->memo_columns = emit_memo_columns(program, &code->memo_count);
     hq_error error = make_code(code, program, reason);
     if (error) {
         code_free(&code);
@@ -238,6 +243,7 @@ void code_free(hq_code **code_p)
     free(code->faults);
     histset_free(&code->shape);
     free(code->group_columns);
+    free(code->memo_columns);
     schema_free(&code->columns);
     free(code);
     *code_p = NULL;
@@ -252,6 +258,13 @@ int32_t code_look(code_state *state)
     else if (state->deadline_ms && hq_now_ms() >= state->deadline_ms)
         state->stopped = HQ_ETIMEOUT;
     return state->stopped != HQ_OK;
+}
+
+sin_and_cos code_sincos(double angle)
+{
+    sin_and_cos both;
+    sincos(angle, &both.sin, &both.cos);
+    return both;
 }
 
 void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t size)
@@ -281,6 +294,27 @@ static void add_tables(hq_hist *hist, const int64_t *tables)
     for (uint64_t table = 0; table < flat_tables_of(size); table++)
         for (uint64_t i = 0; i < size; i++)
             bins[i] += tables[table * (size + 1) + i];
+}
+
+enum { MEMO_LIMIT = 1 << 30 };
+
+/* Room for what is kept of the objects of an entry, the largest one. NULL where nothing is kept. */
+static hq_error new_memo(const hq_code *code, const hq_run *run, double **memo_r, uint64_t *objects_r,
+                         hq_reason *reason)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; i < code->memo_count; i++) {
+        const uint32_t *offsets = run->columns[code->memo_columns[i]]->offsets;
+        for (uint64_t entry = 0; entry < run->entries; entry++)
+            most = offsets[entry + 1] - offsets[entry] > most ? offsets[entry + 1] - offsets[entry] : most;
+    }
+    *memo_r = NULL;
+    *objects_r = most;
+    if (code->memo_count == 0)
+        return HQ_OK;
+    *memo_r = hq_try_alloc(((size_t)most + 1) * code->memo_count * MEMO_FORMULAS * sizeof(double), MEMO_LIMIT);
+    return *memo_r ? HQ_OK
+                   : hq_fail(reason, HQ_ELIMIT, "an entry with %u objects is too large for this query", (unsigned)most);
 }
 
 /* What a column must be for machine code to stay inside it. Offsets are trusted to rise, as base/column.h says. */
@@ -337,7 +371,7 @@ __attribute__((no_sanitize("function")))
 #endif
 static hq_error
 run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins, int64_t *const *fills,
-           hq_reason *reason)
+           double *memo, uint64_t memo_objects, hq_reason *reason)
 {
     code_state state = {.cancel = run->cancel, .deadline_ms = run->deadline_ms, .stopped = HQ_OK};
     if (code->has_memory)
@@ -346,7 +380,9 @@ run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *con
     for (uint64_t first = 0; first < run->entries && outcome == OUTCOME_DONE; first += ENTRIES_BETWEEN_LOOKS) {
         uint64_t left = run->entries - first;
         uint64_t last = first + (left < ENTRIES_BETWEEN_LOOKS ? left : ENTRIES_BETWEEN_LOOKS);
-        outcome = code_look(&state) ? OUTCOME_STOPPED : (hq_outcome)code->run(views, bins, fills, &state, first, last);
+        outcome = code_look(&state)
+                      ? OUTCOME_STOPPED
+                      : (hq_outcome)code->run(views, bins, fills, &state, first, last, memo, memo_objects);
     }
     free(state.words);
     if (outcome == OUTCOME_FAULT)
@@ -363,6 +399,9 @@ hq_error code_run(const hq_code *code, hq_run *run, hq_histset *hists, hq_reason
     hq_error error = check_hists(code, hists, reason);
     for (size_t i = 0; !error && i < code->columns->count; i++)
         error = check_column(code, run, i, reason);
+    double *memo = NULL;
+    uint64_t memo_objects = 0;
+    error = error ? error : new_memo(code, run, &memo, &memo_objects, reason);
     if (error)
         return error;
     column_view *views = hq_calloc(code->columns->count + 1, sizeof *views);
@@ -374,11 +413,12 @@ hq_error code_run(const hq_code *code, hq_run *run, hq_histset *hists, hq_reason
         bins[i] = code->is_flat ? new_tables(hists->hists[i]) : hist_bins(hists->hists[i]);
         fills[i] = hist_fills(hists->hists[i]);
     }
-    error = run_blocks(code, run, views, bins, fills, reason);
+    error = run_blocks(code, run, views, bins, fills, memo, memo_objects, reason);
     for (size_t i = 0; code->is_flat && i < hists->count; i++) {
         add_tables(hists->hists[i], bins[i]);
         free(bins[i]);
     }
+    free(memo);
     free(views);
     free(bins);
     free(fills);

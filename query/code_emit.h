@@ -3,7 +3,7 @@
  * One function is made for a program:
  *
  *     int32_t run(const column_view *columns, void *const *bins, int64_t *const *fills, code_state *state,
- *                 uint64_t first, uint64_t last)
+ *                 uint64_t first, uint64_t last, double *memo, uint64_t memo_objects)
  *
  * It runs the entries from first up to last and gives back one of hq_outcome.
  */
@@ -20,6 +20,7 @@ typedef enum hq_outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED } hq_outc
 enum {
     TURNS_BETWEEN_LOOKS = 1 << 14, /* of loops inside an entry, between two looks at the clock */
     CODE_MEMORY_WORDS = 1 << 21,   /* of an event, for its lists */
+    MEMO_FORMULAS = 8,             /* at most, of one collection */
     FLAT_MOST_FILLS = 8            /* in the text of a flat program */
 };
 
@@ -53,6 +54,11 @@ static inline uint64_t flat_tables_of(uint64_t size)
 /* Counts the bins of a block in the tables. */
 void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t size);
 
+typedef struct sin_and_cos {
+    double sin, cos;
+} sin_and_cos;
+sin_and_cos code_sincos(double angle);
+
 /* Called from loops that may be long: true, and the reason in state->stopped, if the run is to end. */
 int32_t code_look(code_state *state);
 /* The first of count * width words that are free, after the words used from before on have been copied there; -1 if
@@ -65,7 +71,10 @@ typedef struct emit_loop {
     struct emit_loop *outer;
     LLVMBasicBlockRef at_break;
     LLVMBasicBlockRef at_continue; /* NULL for a statement that a break can leave but that is no loop */
+    const hq_stmt *stmt;           /* it */
 } emit_loop;
+
+typedef struct emit_memo emit_memo;
 
 typedef struct hq_emit {
     const hq_program *program;
@@ -85,9 +94,11 @@ typedef struct hq_emit {
     LLVMValueRef *bins; /* for each histogram */
     LLVMValueRef *fills;
     LLVMValueRef *calls; /* for each of MATH_FUNCTIONS, its declaration once there is one */
-    LLVMValueRef int_power, look;
+    LLVMValueRef int_power, look, sincos;
+    bool has_sin_and_cos; /* the program calls both */
     LLVMBasicBlockRef next_entry;
     emit_loop *loop;
+    emit_memo *memo;
     bool is_flat;
     LLVMValueRef flat_mask;                         /* whether what is being computed is wanted; NULL: it is */
     const hq_stmt *flat_fills[FLAT_MOST_FILLS + 1]; /* in the order they are met; NULL behind the last */
@@ -101,6 +112,7 @@ typedef struct hq_emit {
 #define CODE_FUNCTION_NAME "hq_run"
 #define CODE_LOOK_NAME     "hq_look"
 #define CODE_COUNT_NAME    "hq_count"
+#define CODE_SINCOS_NAME   "hq_sincos"
 #define CODE_POWER_NAME    "hq_int_power"
 #define CODE_ROOM_NAME     "hq_room"
 #define CODE_SORT_NAME     "hq_sort"
@@ -144,7 +156,31 @@ bool emit_flat_is_cheap(const hq_emit *emit, const hq_expr *expr);
 bool emit_flat_if(hq_emit *emit, const hq_stmt *stmt);
 void emit_flat_store(hq_emit *emit, LLVMTypeRef type, LLVMValueRef value, LLVMValueRef cell);
 
+/* code_memo.c */
+void emit_memo_new(hq_emit *emit);
+void emit_memo_free(hq_emit *emit);
+/* Each area is for the objects of one collection, double[memo_objects][MEMO_FORMULAS], one after the other in memo;
+ * memo_objects is as many as any entry has of any of these collections. The columns whose offsets count
+ * them, one for each area; the caller frees them. */
+uint32_t *emit_memo_columns(const hq_program *program, size_t *count_r);
+/* In the function's first block, at the start of an entry, before a loop that has turns (NULL: not known), and when the
+ * function is done. */
+void emit_memo_cells(hq_emit *emit);
+void emit_memo_forget(hq_emit *emit);
+void emit_memo_fill(hq_emit *emit, const hq_stmt *loop, LLVMValueRef has_turns);
+void emit_memo_functions(hq_emit *emit);
+/* What a statement sets, a loop that begins its body too, can be read from here on, and after the end of the block, or
+ * of the loop's body, no more. */
+void emit_memo_show(hq_emit *emit, const hq_stmt *stmt);
+void emit_memo_hide(hq_emit *emit, const hq_stmt *stmt);
+/* The expression's value, if it need not be computed here; else NULL. */
+LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr);
+/* The position of the object for which a formula is computed; NULL elsewhere. */
+LLVMValueRef emit_memo_position(const hq_emit *emit);
+
 /* code_stmt.c */
+/* Sets emit->values from the table of columns. */
+void emit_column_values(hq_emit *emit, LLVMValueRef columns);
 void emit_block(hq_emit *emit, const hq_block *block);
 /* Where each group's values of the entry at hand begin and end. offsets: for each group, its list. */
 void emit_groups(hq_emit *emit, LLVMValueRef *offsets);

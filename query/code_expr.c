@@ -124,6 +124,32 @@ static LLVMValueRef choice_of(hq_emit *emit, LLVMValueRef condition, const hq_ex
     return phi;
 }
 
+/* The x of sqrt(x) or -sqrt(x); NULL if the expression is neither. */
+static const hq_expr *root_of(const hq_expr *expr, bool *is_negated)
+{
+    *is_negated = expr->op == EXPR_NEGATE;
+    if (*is_negated)
+        expr = expr->a;
+    bool is_root = expr->op == EXPR_CALL && strcmp(MATH_FUNCTIONS[expr->index].name, "sqrt") == 0;
+    return is_root ? expr->a : NULL;
+}
+
+/* -sqrt(-x) if x < 0 else sqrt(x), as masses are written, with one root instead of two of which one is thrown away. */
+static LLVMValueRef choice_of_roots(hq_emit *emit, const hq_expr *expr)
+{
+    bool is_yes_negated, is_no_negated;
+    const hq_expr *yes = root_of(expr->b, &is_yes_negated);
+    const hq_expr *no = root_of(expr->c, &is_no_negated);
+    if (!yes || !no)
+        return NULL;
+    LLVMValueRef condition = emit_expr(emit, expr->a);
+    LLVMValueRef square = choice_of(emit, condition, yes, no, false);
+    LLVMValueRef root = emit_intrinsic(emit, "llvm.sqrt", &emit->f64, 1, &square, 1);
+    LLVMValueRef negated = LLVMBuildFNeg(emit->builder, root, "");
+    return LLVMBuildSelect(emit->builder, condition, is_yes_negated ? negated : root, is_no_negated ? negated : root,
+                           "");
+}
+
 /* --- ints --- */
 
 /* 1 where the operands' quotient was rounded towards zero and its floor lies one below. */
@@ -188,6 +214,18 @@ static LLVMValueRef int_shift(hq_emit *emit, bool is_left, LLVMValueRef a, LLVMV
 
 /* --- floats --- */
 
+/* sin and cos of one angle, as the C library's sincos gives them, bit for bit what sin and cos give: LLVM makes one
+ * call of the two for the same angle. */
+static LLVMValueRef half_of_sincos(hq_emit *emit, bool is_sin, LLVMValueRef angle)
+{
+    LLVMTypeRef pair[2] = {emit->f64, emit->f64};
+    LLVMTypeRef type = LLVMFunctionType(LLVMStructTypeInContext(emit->context, pair, 2, false), &emit->f64, 1, false);
+    if (!emit->sincos)
+        emit->sincos = emit_declare(emit, CODE_SINCOS_NAME, type, true);
+    LLVMValueRef both = LLVMBuildCall2(emit->builder, type, emit->sincos, &angle, 1, "");
+    return LLVMBuildExtractValue(emit->builder, both, is_sin ? 0 : 1, "");
+}
+
 static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b)
 {
     static const struct {
@@ -204,6 +242,9 @@ static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMV
     for (size_t i = 0; i < sizeof EXACT / sizeof *EXACT; i++)
         if (strcmp(function->name, EXACT[i].name) == 0)
             return emit_intrinsic(emit, EXACT[i].intrinsic, &emit->f64, 1, arguments, count);
+    bool is_sin = strcmp(function->name, "sin") == 0;
+    if (emit->has_sin_and_cos && (is_sin || strcmp(function->name, "cos") == 0))
+        return half_of_sincos(emit, is_sin, a);
     /* All others are called under names of our own: LLVM knows what pow and its kin are and would rewrite some calls
      * into others that round differently. */
     LLVMTypeRef parameters[2] = {emit->f64, emit->f64};
@@ -348,6 +389,9 @@ static LLVMValueRef conversion(hq_emit *emit, const hq_expr *expr)
 
 LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
 {
+    LLVMValueRef kept = emit_memo_value(emit, expr);
+    if (kept)
+        return kept;
     switch ((hq_expr_op)expr->op) {
     case EXPR_CONST:
         return const_of(emit, expr);
@@ -356,7 +400,8 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     case EXPR_FLAT:
         return column_value(emit, expr->index, emit->entry);
     case EXPR_LOAD:
-        return column_value(emit, expr->index, emit_expr(emit, expr->a));
+        kept = emit_memo_position(emit);
+        return column_value(emit, expr->index, kept ? kept : emit_expr(emit, expr->a));
     case EXPR_BEGIN:
         return emit->begins[expr->index];
     case EXPR_END:
@@ -380,6 +425,9 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     case EXPR_OR:
         return choice_of(emit, emit_expr(emit, expr->a), NULL, expr->b, true);
     case EXPR_COND:
+        kept = choice_of_roots(emit, expr);
+        if (kept)
+            return kept;
         return choice_of(emit, emit_expr(emit, expr->a), expr->b, expr->c, false);
     case EXPR_TO_BOOL:
     case EXPR_TO_INT:

@@ -256,7 +256,7 @@ void emit_flat(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef first, LLVMVal
         LLVMBuildStore(builder, emit->entry, emit->slots[loop->slot]);
     else
         emit_groups(emit, offsets);
-    emit_loop frame = {NULL, NULL, emit->next_entry};
+    emit_loop frame = {NULL, NULL, emit->next_entry, loop};
     emit->loop = loop ? &frame : NULL;
     emit_block(emit, loop ? loop->body : &emit->program->body);
     emit->loop = NULL;

@@ -53,6 +53,17 @@ void emit_demand(hq_emit *emit, LLVMValueRef is_right, uint32_t fault)
     demand(emit, is_right, fault, int_const(emit, 0), int_const(emit, -1));
 }
 
+/* It touches nothing that the code knows but the state it is given, so that loads may be moved over it. */
+static LLVMValueRef emit_declare_look(hq_emit *emit, LLVMTypeRef type)
+{
+    enum { OF_ARGUMENTS_AND_UNSEEN = 3 | 3 << 2 };
+    LLVMValueRef look = emit_declare(emit, CODE_LOOK_NAME, type, false);
+    unsigned kind = LLVMGetEnumAttributeKindForName("memory", 6);
+    LLVMAddAttributeAtIndex(look, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(emit->context, kind, OF_ARGUMENTS_AND_UNSEEN));
+    return look;
+}
+
 /* Takes a number of turns from what is left until the next look at the clock, and looks if that was the last. */
 static void count_turns(hq_emit *emit, LLVMValueRef turns)
 {
@@ -68,7 +79,7 @@ static void count_turns(hq_emit *emit, LLVMValueRef turns)
     continue_at(emit, look);
     LLVMTypeRef type = LLVMFunctionType(emit->i32, &emit->pointer, 1, false);
     if (!emit->look)
-        emit->look = emit_declare(emit, CODE_LOOK_NAME, type, false);
+        emit->look = emit_declare_look(emit, type);
     LLVMValueRef answer = LLVMBuildCall2(emit->builder, type, emit->look, &emit->state, 1, "");
     LLVMValueRef goes_on = LLVMBuildICmp(emit->builder, LLVMIntEQ, answer, LLVMConstInt(emit->i32, 0, false), "");
     LLVMBuildCondBr(emit->builder, goes_on, rested, stopped);
@@ -123,10 +134,12 @@ static void emit_body(hq_emit *emit, const hq_stmt *stmt, LLVMBasicBlockRef body
                       LLVMBasicBlockRef ended)
 {
     LLVMBasicBlockRef after = emit_new_block(emit, "after");
-    emit_loop loop = {emit->loop, after, next};
+    emit_loop loop = {emit->loop, after, next, stmt};
     emit->loop = &loop;
     continue_at(emit, body);
+    emit_memo_show(emit, stmt);
     emit_block(emit, stmt->body);
+    emit_memo_hide(emit, stmt);
     go_to(emit, next);
     emit->loop = loop.outer;
     continue_at(emit, ended);
@@ -169,6 +182,7 @@ static void emit_for(hq_emit *emit, const hq_stmt *stmt)
     /* One collection's elements are few enough to go through without a look; loops in loops need not be. */
     if (!is_unbounded && is_in_loop(emit))
         count_turns(emit, LLVMBuildSub(builder, end, begin, ""));
+    emit_memo_fill(emit, stmt, LLVMBuildICmp(builder, LLVMIntSLT, begin, end, ""));
     LLVMBuildStore(builder, begin, counter);
     go_to(emit, head);
     continue_at(emit, head);
@@ -208,6 +222,7 @@ static void emit_range(hq_emit *emit, const hq_stmt *stmt)
     LLVMBasicBlockRef next = emit_new_block(emit, "next");
     LLVMBasicBlockRef step_on = emit_new_block(emit, "step");
     LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
+    emit_memo_fill(emit, stmt, has_turns);
     LLVMBuildStore(builder, begin, counter);
     LLVMBuildStore(builder, last, left);
     LLVMBuildCondBr(builder, has_turns, body, ended);
@@ -232,6 +247,7 @@ static void emit_while(hq_emit *emit, const hq_stmt *stmt)
     LLVMBasicBlockRef body = emit_new_block(emit, "turn");
     LLVMBasicBlockRef next = emit_new_block(emit, "next");
     LLVMBasicBlockRef ended = emit_new_block(emit, "ended");
+    emit_memo_fill(emit, stmt, NULL);
     go_to(emit, head);
     continue_at(emit, head);
     emit_block(emit, stmt->head);
@@ -247,7 +263,7 @@ static void emit_while(hq_emit *emit, const hq_stmt *stmt)
 static void emit_once(hq_emit *emit, const hq_stmt *stmt)
 {
     LLVMBasicBlockRef after = emit_new_block(emit, "left");
-    emit_loop loop = {emit->loop, after, NULL};
+    emit_loop loop = {emit->loop, after, NULL, stmt};
     emit->loop = &loop;
     emit_block(emit, stmt->body);
     emit->loop = loop.outer;
@@ -317,8 +333,14 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
 
 void emit_block(hq_emit *emit, const hq_block *block)
 {
-    for (const hq_stmt *stmt = block->first; stmt; stmt = stmt->next)
+    for (const hq_stmt *stmt = block->first; stmt; stmt = stmt->next) {
         emit_stmt(emit, stmt);
+        if (stmt->op == STMT_SET || stmt->op == STMT_INDEX)
+            emit_memo_show(emit, stmt);
+    }
+    for (const hq_stmt *stmt = block->first; stmt; stmt = stmt->next)
+        if (stmt->op == STMT_SET || stmt->op == STMT_INDEX)
+            emit_memo_hide(emit, stmt);
 }
 
 /* --- the function --- */
@@ -329,6 +351,12 @@ static LLVMValueRef table_entry(hq_emit *emit, LLVMValueRef table, size_t index)
     LLVMValueRef at = int_const(emit, (int64_t)index);
     return emit_invariant_load(emit, emit->pointer,
                                LLVMBuildInBoundsGEP2(emit->builder, emit->pointer, table, &at, 1, ""));
+}
+
+void emit_column_values(hq_emit *emit, LLVMValueRef columns)
+{
+    for (size_t i = 0; i < emit->program->columns->count; i++)
+        emit->values[i] = table_entry(emit, columns, 2 * i);
 }
 
 static void emit_prologue(hq_emit *emit)
@@ -348,8 +376,8 @@ static void emit_prologue(hq_emit *emit)
         emit_memory(emit);
     if (emit->is_flat)
         emit_flat_cells(emit);
-    for (size_t i = 0; i < program->columns->count; i++)
-        emit->values[i] = table_entry(emit, columns, 2 * i);
+    emit_memo_cells(emit);
+    emit_column_values(emit, columns);
     for (size_t i = 0; i < program->hist_count; i++) {
         emit->bins[i] = table_entry(emit, bins, i);
         emit->fills[i] = table_entry(emit, fills, i);
@@ -392,6 +420,7 @@ static void prepare(hq_emit *emit)
 
 void emit_clear(hq_emit *emit)
 {
+    emit_memo_free(emit);
     free(emit->slots);
     free(emit->values);
     free(emit->begins);
@@ -417,6 +446,7 @@ static void emit_entries(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef firs
     emit_groups(emit, offsets);
     if (emit->program->has_memory)
         emit_empty_memory(emit);
+    emit_memo_forget(emit);
     emit_block(emit, &emit->program->body);
     go_to(emit, emit->next_entry);
 
@@ -428,13 +458,24 @@ static void emit_entries(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef firs
     LLVMAddIncoming(emit->entry, values, blocks, 2);
 }
 
+static void set_noalias(hq_emit *emit, unsigned parameter)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("noalias", 7);
+    LLVMAddAttributeAtIndex(emit->function, parameter, LLVMCreateEnumAttribute(emit->context, kind, 0));
+}
+
 void emit_function(hq_emit *emit)
 {
     prepare(emit);
     emit->is_flat = emit_is_flat(emit->program);
-    LLVMTypeRef parameters[6] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer, emit->i64, emit->i64};
+    emit_memo_new(emit);
+    LLVMTypeRef parameters[8] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer,
+                                 emit->i64,     emit->i64,     emit->pointer, emit->i64};
     emit->function = LLVMAddFunction(emit->module, CODE_FUNCTION_NAME,
-                                     LLVMFunctionType(emit->i32, parameters, 6, false));
+                                     LLVMFunctionType(emit->i32, parameters, 8, false));
+    /* Nothing else leads to the state and to what is kept of objects. */
+    set_noalias(emit, 4);
+    set_noalias(emit, 7);
     emit->state = LLVMGetParam(emit->function, 3);
     LLVMValueRef first = LLVMGetParam(emit->function, 4);
     LLVMValueRef last = LLVMGetParam(emit->function, 5);
@@ -456,4 +497,5 @@ void emit_function(hq_emit *emit)
 
     continue_at(emit, done);
     leave(emit, OUTCOME_DONE);
+    emit_memo_functions(emit);
 }

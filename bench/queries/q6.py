@@ -40,10 +40,10 @@ for event in events:
                     first = i
                     second = j
                     third = k
-    a = event.Jet[first]
-    b = event.Jet[second]
-    c = event.Jet[third]
-    px = a.pt * cos(a.phi) + b.pt * cos(b.phi) + c.pt * cos(c.phi)
-    py = a.pt * sin(a.phi) + b.pt * sin(b.phi) + c.pt * sin(c.phi)
+    p = event.Jet[first]
+    q = event.Jet[second]
+    r = event.Jet[third]
+    px = p.pt * cos(p.phi) + q.pt * cos(q.phi) + r.pt * cos(r.phi)
+    py = p.pt * sin(p.phi) + q.pt * sin(q.phi) + r.pt * sin(r.phi)
     pt.fill(sqrt(px * px + py * py))
-    btag.fill(max(a.btag, max(b.btag, c.btag)))
+    btag.fill(max(p.btag, max(q.btag, r.btag)))

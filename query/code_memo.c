@@ -1,0 +1,542 @@
+/* query/code_memo.c - what costs much and depends on one object alone is computed once for each object of an entry.
+ *
+ * In loops over pairs and triplets of objects the text asks again and again for cos(jet.phi) of the same jet. Such an
+ * expression, with the variables it uses replaced by what was assigned to them, is a formula over the columns of one
+ * collection at one position. Before the second of the nested loops is entered, all formulas of a collection are
+ * computed for all its objects in the entry, once, into memory that code_run provides; the loops only load.
+ *
+ * A variable is replaced only if the program sets it at one place, and that stands before the reader, in the same block
+ * or in one round it: all ways to the reader lead past it, so that it, and what it was computed from, are still the
+ * same.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "query/code_emit.h"
+
+enum {
+    MOST_NODES = 256, /* of a formula */
+    WORTH = 10,       /* more costs than a load and the memory */
+    DEPTH = 2,        /* of loops, from which on an object is met again and again */
+    DEPTH_OF_PLACES   /* and from which on an area is filled before the innermost loop */
+};
+
+typedef struct memo_formula {
+    hq_buffer key; /* equal for equal formulas */
+    const hq_expr *expr;
+    size_t area;
+    size_t index; /* within the area */
+} memo_formula;
+
+/* A loop before which an area is filled. */
+typedef struct memo_place {
+    const hq_stmt *loop;
+    size_t area;
+} memo_place;
+
+typedef struct memo_area {
+    uint32_t group;
+    size_t formula_count;
+    LLVMValueRef done;     /* a stack cell: has it been filled for this entry? */
+    LLVMValueRef function; /* that fills it */
+} memo_area;
+
+struct emit_memo {
+    const hq_program *program;
+    const hq_stmt **definitions; /* for each slot, where it is set, */
+    uint8_t *definition_counts;  /* and at how many places: 0, 1, more */
+    bool *is_seen;               /* is it set on all ways to where we are? */
+    bool *is_formula;            /* is it set to an expression of slots that were seen there? */
+    uint32_t *positions;         /* the slot that it is a copy of; itself if it is none */
+    memo_formula *formulas;
+    size_t formula_count, formula_capacity;
+    memo_area *areas;
+    size_t area_count, area_capacity;
+    memo_place *places;
+    size_t place_count, place_capacity;
+    LLVMValueRef position;       /* of the object, while the code of a formula is made */
+    LLVMBasicBlockRef at_filled; /* a block that has just made sure of the area filled */
+    size_t filled;
+};
+
+/* --- formulas --- */
+
+typedef struct formula_reading {
+    hq_buffer key;
+    size_t nodes, cost;
+    bool has_position;
+    uint32_t position; /* a slot */
+    uint32_t group;
+} formula_reading;
+
+static bool read_load(const emit_memo *memo, const hq_expr *expr, formula_reading *reading)
+{
+    uint32_t group = memo->program->column_groups[expr->index];
+    if (expr->a->op != EXPR_SLOT || !memo->is_seen[expr->a->index])
+        return false;
+    uint32_t slot = memo->positions[expr->a->index];
+    if (reading->has_position && (slot != reading->position || group != reading->group))
+        return false;
+    reading->has_position = true;
+    reading->position = slot;
+    reading->group = group;
+    return true;
+}
+
+static size_t cost_of(const hq_expr *expr)
+{
+    if (expr->op == EXPR_POWER)
+        return expr->type == SCALAR_FLOAT && !(expr->b->op == EXPR_CONST && expr->b->value.number == 2) ? 2 * WORTH : 1;
+    if (expr->op != EXPR_CALL)
+        return 1;
+    const char *name = MATH_FUNCTIONS[expr->index].name;
+    static const char *const CHEAP[] = {"sqrt",    "fabs",     "copysign", "degrees",
+                                        "radians", MATH_FLOOR, MATH_CEIL,  MATH_ROUND};
+    for (size_t i = 0; i < sizeof CHEAP / sizeof *CHEAP; i++)
+        if (strcmp(name, CHEAP[i]) == 0)
+            return 2;
+    return 2 * WORTH;
+}
+
+/* Writes the formula's key; false if the expression is not a formula over one object. */
+static bool read_formula(const emit_memo *memo, const hq_expr *expr, formula_reading *reading)
+{
+    if (!expr) {
+        buffer_u8(&reading->key, UINT8_MAX);
+        return true;
+    }
+    if (++reading->nodes > MOST_NODES || expr->op == EXPR_BEGIN || expr->op == EXPR_END || expr->op == EXPR_WORD)
+        return false;
+    if (expr->op == EXPR_SLOT)
+        return memo->is_seen[expr->index] && memo->is_formula[expr->index] &&
+               read_formula(memo, memo->definitions[expr->index]->a, reading);
+    buffer_u8(&reading->key, expr->op);
+    buffer_u8(&reading->key, expr->type);
+    buffer_u32(&reading->key, expr->index);
+    if (expr->op == EXPR_CONST)
+        buffer_u64(&reading->key, (uint64_t)expr->value.integer);
+    if (expr->op == EXPR_LOAD)
+        return read_load(memo, expr, reading);
+    reading->cost += cost_of(expr);
+    return read_formula(memo, expr->a, reading) && read_formula(memo, expr->b, reading) &&
+           read_formula(memo, expr->c, reading);
+}
+
+/* True, and reading->key is the caller's to release, if it is a formula that is worth its memory. */
+static bool read_worthy(const emit_memo *memo, const hq_expr *expr, formula_reading *reading)
+{
+    if (expr->type == SCALAR_FLOAT && expr->op != EXPR_CONST && expr->op != EXPR_SLOT &&
+        read_formula(memo, expr, reading) && reading->has_position && reading->cost >= WORTH)
+        return true;
+    buffer_clear(&reading->key);
+    return false;
+}
+
+static const memo_formula *find_formula(const emit_memo *memo, const formula_reading *reading)
+{
+    for (size_t i = 0; i < memo->formula_count; i++) {
+        const memo_formula *formula = &memo->formulas[i];
+        if (memo->areas[formula->area].group == reading->group && formula->key.size == reading->key.size &&
+            memcmp(formula->key.bytes, reading->key.bytes, reading->key.size) == 0)
+            return formula;
+    }
+    return NULL;
+}
+
+/* --- finding them --- */
+
+static size_t area_of(emit_memo *memo, uint32_t group)
+{
+    size_t i = 0;
+    while (i < memo->area_count && memo->areas[i].group != group)
+        i++;
+    if (i == memo->area_count) {
+        HQ_GROW(memo->areas, memo->area_count, memo->area_capacity);
+        memo->areas[memo->area_count++] = (memo_area){.group = group};
+    }
+    return i;
+}
+
+static bool place_has(const emit_memo *memo, const hq_stmt *loop, size_t area)
+{
+    for (size_t i = 0; i < memo->place_count; i++)
+        if (memo->places[i].loop == loop && memo->places[i].area == area)
+            return true;
+    return false;
+}
+
+static void need_area(emit_memo *memo, const hq_stmt *loop, size_t area)
+{
+    if (!loop || place_has(memo, loop, area))
+        return;
+    HQ_GROW(memo->places, memo->place_count, memo->place_capacity);
+    memo->places[memo->place_count++] = (memo_place){loop, area};
+}
+
+/* Takes the largest formulas in the expression. loop: before which their areas are filled, or NULL. */
+static void find_formulas(emit_memo *memo, const hq_expr *expr, const hq_stmt *loop)
+{
+    if (!expr)
+        return;
+    formula_reading found = {0};
+    bool is_taken = false;
+    if (read_worthy(memo, expr, &found)) {
+        size_t area = area_of(memo, found.group);
+        bool is_known = find_formula(memo, &found) != NULL;
+        is_taken = is_known || memo->areas[area].formula_count < MEMO_FORMULAS;
+        if (is_taken)
+            need_area(memo, loop, area);
+        if (is_taken && !is_known) {
+            HQ_GROW(memo->formulas, memo->formula_count, memo->formula_capacity);
+            size_t index = memo->areas[area].formula_count++;
+            memo->formulas[memo->formula_count++] = (memo_formula){found.key, expr, area, index};
+        } else {
+            buffer_clear(&found.key);
+        }
+    }
+    if (!is_taken) {
+        find_formulas(memo, expr->a, loop);
+        find_formulas(memo, expr->b, loop);
+        find_formulas(memo, expr->c, loop);
+    }
+}
+
+static bool is_loop(const hq_stmt *stmt)
+{
+    return stmt->op == STMT_FOR || stmt->op == STMT_RANGE || stmt->op == STMT_WHILE;
+}
+
+static bool sets_slot(const hq_stmt *stmt)
+{
+    return stmt->op == STMT_SET || stmt->op == STMT_INDEX || stmt->op == STMT_FOR || stmt->op == STMT_RANGE ||
+           stmt->op == STMT_ROOM;
+}
+
+/* All slots of the expression are seen. */
+static bool sees_all(const emit_memo *memo, const hq_expr *expr, size_t *left)
+{
+    if (!expr)
+        return true;
+    if (*left == 0)
+        return false;
+    --*left;
+    return (expr->op != EXPR_SLOT || memo->is_seen[expr->index]) && sees_all(memo, expr->a, left) &&
+           sees_all(memo, expr->b, left) && sees_all(memo, expr->c, left);
+}
+
+static void show(emit_memo *memo, const hq_stmt *stmt)
+{
+    if (!sets_slot(stmt) || memo->definition_counts[stmt->slot] != 1)
+        return;
+    size_t left = MOST_NODES;
+    bool is_set = stmt->op == STMT_SET;
+    bool is_copy = is_set && stmt->a->op == EXPR_SLOT && memo->is_seen[stmt->a->index];
+    memo->is_seen[stmt->slot] = true;
+    memo->positions[stmt->slot] = is_copy ? memo->positions[stmt->a->index] : stmt->slot;
+    memo->is_formula[stmt->slot] = is_set && sees_all(memo, stmt->a, &left);
+}
+
+static void hide(emit_memo *memo, const hq_stmt *stmt)
+{
+    if (sets_slot(stmt))
+        memo->is_seen[stmt->slot] = false;
+}
+
+void emit_memo_show(hq_emit *emit, const hq_stmt *stmt)
+{
+    show(emit->memo, stmt);
+}
+
+void emit_memo_hide(hq_emit *emit, const hq_stmt *stmt)
+{
+    hide(emit->memo, stmt);
+}
+
+static void find_definitions(emit_memo *memo, const hq_block *block)
+{
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
+        if (sets_slot(stmt)) {
+            memo->definitions[stmt->slot] = stmt;
+            memo->definition_counts[stmt->slot] += memo->definition_counts[stmt->slot] < 2;
+        }
+        find_definitions(memo, stmt->head);
+        find_definitions(memo, stmt->body);
+        find_definitions(memo, stmt->other);
+    }
+}
+
+/* depth: of loops round the block; place: the innermost of them, if areas are filled before it. */
+static void find_in_block(emit_memo *memo, const hq_block *block, size_t depth, const hq_stmt *place)
+{
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
+        const hq_stmt *inner = depth + 1 >= DEPTH_OF_PLACES ? stmt : NULL;
+        if (depth >= DEPTH) {
+            find_formulas(memo, stmt->a, place);
+            find_formulas(memo, stmt->b, place);
+            find_formulas(memo, stmt->c, place);
+            for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
+                find_formulas(memo, stmt->fill[i], place);
+        }
+        find_in_block(memo, stmt->head, depth, place);
+        if (is_loop(stmt)) {
+            show(memo, stmt);
+            find_in_block(memo, stmt->body, depth + 1, inner);
+            hide(memo, stmt);
+        } else {
+            find_in_block(memo, stmt->body, depth, place);
+        }
+        find_in_block(memo, stmt->other, depth, place);
+        if (!is_loop(stmt))
+            show(memo, stmt);
+    }
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next)
+        hide(memo, stmt);
+}
+
+/* --- sin and cos --- */
+
+static void find_calls(const hq_expr *expr, bool *called)
+{
+    if (!expr)
+        return;
+    if (expr->op == EXPR_CALL)
+        called[expr->index] = true;
+    find_calls(expr->a, called);
+    find_calls(expr->b, called);
+    find_calls(expr->c, called);
+}
+
+static void find_calls_in(const hq_block *block, bool *called)
+{
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
+        find_calls(stmt->a, called);
+        find_calls(stmt->b, called);
+        find_calls(stmt->c, called);
+        for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
+            find_calls(stmt->fill[i], called);
+        find_calls_in(stmt->head, called);
+        find_calls_in(stmt->body, called);
+        find_calls_in(stmt->other, called);
+    }
+}
+
+static bool calls_sin_and_cos(const hq_program *program)
+{
+    bool *called = hq_calloc(MATH_FUNCTION_COUNT, sizeof *called);
+    find_calls_in(&program->body, called);
+    bool both = called[math_find("sin")] && called[math_find("cos")];
+    free(called);
+    return both;
+}
+
+void emit_memo_new(hq_emit *emit)
+{
+    emit->has_sin_and_cos = calls_sin_and_cos(emit->program);
+    const hq_program *program = emit->program;
+    emit_memo *memo = hq_calloc(1, sizeof *memo);
+    emit->memo = memo;
+    memo->program = program;
+    memo->definitions = hq_calloc(program->slot_count + 1, sizeof *memo->definitions);
+    memo->definition_counts = hq_calloc(program->slot_count + 1, sizeof *memo->definition_counts);
+    memo->is_seen = hq_calloc(program->slot_count + 1, sizeof *memo->is_seen);
+    memo->is_formula = hq_calloc(program->slot_count + 1, sizeof *memo->is_formula);
+    memo->positions = hq_calloc(program->slot_count + 1, sizeof *memo->positions);
+    find_definitions(memo, &program->body);
+    find_in_block(memo, &program->body, 0, NULL);
+}
+
+void emit_memo_free(hq_emit *emit)
+{
+    emit_memo *memo = emit->memo;
+    if (!memo)
+        return;
+    for (size_t i = 0; i < memo->formula_count; i++)
+        buffer_clear(&memo->formulas[i].key);
+    free(memo->formulas);
+    free(memo->areas);
+    free(memo->places);
+    free(memo->definitions);
+    free(memo->definition_counts);
+    free(memo->is_seen);
+    free(memo->is_formula);
+    free(memo->positions);
+    free(memo);
+    emit->memo = NULL;
+}
+
+uint32_t *emit_memo_columns(const hq_program *program, size_t *count_r)
+{
+    hq_emit emit = {.program = program};
+    emit_memo_new(&emit);
+    *count_r = emit.memo->area_count;
+    uint32_t *columns = hq_calloc(emit.memo->area_count + 1, sizeof *columns);
+    for (size_t i = 0; i < emit.memo->area_count; i++)
+        columns[i] = program->groups[emit.memo->areas[i].group].column;
+    emit_memo_free(&emit);
+    return columns;
+}
+
+/* --- their code --- */
+
+static LLVMValueRef int_const(hq_emit *emit, uint64_t value)
+{
+    return LLVMConstInt(emit->i64, value, false);
+}
+
+static LLVMTypeRef filler_type(hq_emit *emit)
+{
+    LLVMTypeRef parameters[5] = {emit->pointer, emit->pointer, emit->i64, emit->i64, emit->i64};
+    return LLVMFunctionType(LLVMVoidTypeInContext(emit->context), parameters, 5, false);
+}
+
+void emit_memo_cells(hq_emit *emit)
+{
+    for (size_t i = 0; i < emit->memo->area_count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "objects_%zu", i);
+        memo_area *area = &emit->memo->areas[i];
+        area->done = LLVMBuildAlloca(emit->builder, emit->i1, "done");
+        area->function = emit_declare(emit, name, filler_type(emit), false);
+        LLVMSetLinkage(area->function, LLVMInternalLinkage);
+    }
+}
+
+void emit_memo_forget(hq_emit *emit)
+{
+    for (size_t i = 0; i < emit->memo->area_count; i++)
+        LLVMBuildStore(emit->builder, LLVMConstInt(emit->i1, 0, false), emit->memo->areas[i].done);
+}
+
+static LLVMValueRef area_address(hq_emit *emit, size_t area)
+{
+    LLVMValueRef index = LLVMBuildMul(emit->builder, LLVMGetParam(emit->function, 7),
+                                      int_const(emit, area * MEMO_FORMULAS), "");
+    return LLVMBuildInBoundsGEP2(emit->builder, emit->f64, LLVMGetParam(emit->function, 6), &index, 1, "");
+}
+
+/* Fills the area unless that has been done for this entry. */
+static void fill_area(hq_emit *emit, size_t index, LLVMValueRef has_turns)
+{
+    LLVMBuilderRef builder = emit->builder;
+    memo_area *area = &emit->memo->areas[index];
+    if (LLVMGetInsertBlock(builder) == emit->memo->at_filled && emit->memo->filled == index)
+        return;
+    LLVMBasicBlockRef fill = emit_new_block(emit, "fill_objects");
+    LLVMBasicBlockRef filled = emit_new_block(emit, "filled");
+    LLVMValueRef is_empty = LLVMBuildNot(builder, LLVMBuildLoad2(builder, emit->i1, area->done, ""), "");
+    if (has_turns)
+        is_empty = LLVMBuildAnd(builder, is_empty, has_turns, "");
+    LLVMBuildCondBr(builder, is_empty, fill, filled);
+    LLVMPositionBuilderAtEnd(builder, fill);
+    LLVMValueRef arguments[5] = {LLVMGetParam(emit->function, 0), area_address(emit, index), emit->begins[area->group],
+                                 emit->ends[area->group], emit->entry};
+    LLVMBuildCall2(builder, filler_type(emit), area->function, arguments, 5, "");
+    LLVMBuildStore(builder, LLVMConstInt(emit->i1, 1, false), area->done);
+    LLVMBuildBr(builder, filled);
+    LLVMPositionBuilderAtEnd(builder, filled);
+    emit->memo->at_filled = has_turns ? NULL : filled;
+    emit->memo->filled = index;
+}
+
+void emit_memo_fill(hq_emit *emit, const hq_stmt *loop, LLVMValueRef has_turns)
+{
+    for (size_t i = 0; i < emit->memo->place_count; i++)
+        if (emit->memo->places[i].loop == loop)
+            fill_area(emit, emit->memo->places[i].area, has_turns);
+}
+
+/* How many loops the code being made stands in, and the innermost. */
+static size_t depth_of(const hq_emit *emit, const hq_stmt **innermost_r)
+{
+    size_t depth = 0;
+    *innermost_r = NULL;
+    for (const emit_loop *loop = emit->loop; loop; loop = loop->outer)
+        if (is_loop(loop->stmt)) {
+            *innermost_r = *innermost_r ? *innermost_r : loop->stmt;
+            depth++;
+        }
+    return depth;
+}
+
+LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
+{
+    const emit_memo *memo = emit->memo;
+    if (!memo || memo->formula_count == 0)
+        return NULL;
+    if (memo->position) { /* in a formula: everything is of the one object */
+        if (expr->op == EXPR_SLOT)
+            return emit_expr(emit, memo->definitions[expr->index]->a);
+        return NULL;
+    }
+    const hq_stmt *innermost;
+    size_t depth = depth_of(emit, &innermost);
+    if (depth < DEPTH)
+        return NULL;
+    formula_reading found = {0};
+    if (!read_worthy(memo, expr, &found))
+        return NULL;
+    const memo_formula *formula = find_formula(memo, &found);
+    buffer_clear(&found.key);
+    if (!formula || (depth >= DEPTH_OF_PLACES && !place_has(memo, innermost, formula->area)))
+        return NULL;
+    if (depth < DEPTH_OF_PLACES)
+        fill_area(emit, formula->area, NULL);
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef position = LLVMBuildLoad2(builder, emit->i64, emit->slots[found.position], "");
+    LLVMValueRef index = LLVMBuildSub(builder, position, emit->begins[found.group], "");
+    index = LLVMBuildMul(builder, index, int_const(emit, MEMO_FORMULAS), "");
+    index = LLVMBuildAdd(builder, index, int_const(emit, formula->index), "");
+    LLVMValueRef area = area_address(emit, formula->area);
+    return LLVMBuildLoad2(builder, emit->f64, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &index, 1, ""), "");
+}
+
+LLVMValueRef emit_memo_position(const hq_emit *emit)
+{
+    return emit->memo ? emit->memo->position : NULL;
+}
+
+/* void objects(columns, area, begin, end, entry): all formulas of an area for all objects of an entry. */
+static void emit_filler(hq_emit *emit, size_t index)
+{
+    emit_memo *memo = emit->memo;
+    LLVMBuilderRef builder = emit->builder;
+    emit->function = memo->areas[index].function;
+    LLVMValueRef area = LLVMGetParam(emit->function, 1);
+    LLVMValueRef begin = LLVMGetParam(emit->function, 2), end = LLVMGetParam(emit->function, 3);
+    emit->entry = LLVMGetParam(emit->function, 4);
+    LLVMBasicBlockRef start = emit_new_block(emit, "start");
+    LLVMBasicBlockRef head = emit_new_block(emit, "objects");
+    LLVMBasicBlockRef body = emit_new_block(emit, "object");
+    LLVMBasicBlockRef done = emit_new_block(emit, "done");
+    LLVMPositionBuilderAtEnd(builder, start);
+    emit_column_values(emit, LLVMGetParam(emit->function, 0));
+    LLVMBuildBr(builder, head);
+
+    LLVMPositionBuilderAtEnd(builder, head);
+    memo->position = LLVMBuildPhi(builder, emit->i64, "position");
+    LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntULT, memo->position, end, ""), body, done);
+    LLVMPositionBuilderAtEnd(builder, body);
+    LLVMValueRef first = LLVMBuildMul(builder, LLVMBuildSub(builder, memo->position, begin, ""),
+                                      int_const(emit, MEMO_FORMULAS), "");
+    for (size_t i = 0; i < memo->formula_count; i++)
+        if (memo->formulas[i].area == index) {
+            LLVMValueRef value = emit_expr(emit, memo->formulas[i].expr);
+            LLVMValueRef at = LLVMBuildAdd(builder, first, int_const(emit, memo->formulas[i].index), "");
+            LLVMBuildStore(builder, value, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &at, 1, ""));
+        }
+    LLVMValueRef next = LLVMBuildAdd(builder, memo->position, int_const(emit, 1), "");
+    LLVMValueRef values[2] = {begin, next};
+    LLVMBasicBlockRef blocks[2] = {start, LLVMGetInsertBlock(builder)};
+    LLVMBuildBr(builder, head);
+    LLVMAddIncoming(memo->position, values, blocks, 2);
+    LLVMPositionBuilderAtEnd(builder, done);
+    LLVMBuildRetVoid(builder);
+    memo->position = NULL;
+}
+
+void emit_memo_functions(hq_emit *emit)
+{
+    for (size_t i = 0; i < emit->memo->area_count; i++)
+        emit_filler(emit, i);
+}
