@@ -91,11 +91,13 @@ int main(int argc, char **argv)
 {
     char text[MAX_QUERY] = {0};
     FILE *file = argc >= 5 ? fopen(argv[2], "rb") : NULL;
-    if (!file || fread(text, 1, sizeof text - 1, file) == 0) {
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    if (size == 0) {
         fprintf(stderr, "usage: ask ENDPOINT QUERY-FILE DATASET COUNT [fresh]\n");
         return 2;
     }
-    fclose(file);
     long count = strtol(argv[4], NULL, 10);
     const char *specs[] = {argv[3]};
     const hq_submission submission = {.name = argv[2],

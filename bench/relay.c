@@ -338,8 +338,9 @@ static relay_result measure(void *socket, const relay_settings *settings, const 
         times[i] = now_ns() - begin;
     }
     qsort(times, count, sizeof *times, compare_times);
-    result.p50_us = (double)times[count / 2] * 1e-3;
-    result.p99_us = (double)times[count - 1 - count / 100] * 1e-3;
+    size_t middle = count / 2, late = count - 1 - count / 100;
+    result.p50_us = (double)times[middle] * 1e-3;
+    result.p99_us = (double)times[late] * 1e-3;
     free(times);
     return result;
 }

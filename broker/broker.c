@@ -328,6 +328,7 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
         if (items[5].revents)
             jobs_dispatch(broker->keeper);
         workers_hand_out(broker);
+        query_bury(broker);
     }
     broker->is_stopping = true;
     keep_all(broker);

@@ -64,7 +64,7 @@ typedef enum hq_place {
 
 typedef struct hq_query {
     hq_broker *broker;
-    int references; /* callbacks and jobs under way; freed when it is over and there are none */
+    int references; /* callbacks and jobs under way */
     hq_hash id;
     char id_text[HQ_HASH_TEXT];
     uint32_t handle;
@@ -182,6 +182,8 @@ void query_cancel(hq_query *query);
 void query_tick(hq_query *query, int64_t now_ms);
 void query_hold(hq_query *query);
 void query_release(hq_query *query);
+/* Frees the queries that are over and that nothing holds. */
+void query_bury(hq_broker *broker);
 void query_free(hq_query **query_p);
 hq_query *query_find(hq_broker *broker, const hq_hash *id);
 bool query_is_over(const hq_query *query);

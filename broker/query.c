@@ -63,14 +63,13 @@ void query_free(hq_query **query_p)
     *query_p = NULL;
 }
 
-static bool take_out(hq_query **array, size_t *count, const hq_query *query)
+static void take_out(hq_query **array, size_t *count, const hq_query *query)
 {
     for (size_t i = 0; i < *count; i++)
         if (array[i] == query) {
             array[i] = array[--*count];
-            return true;
+            return;
         }
-    return false;
 }
 
 void query_hold(hq_query *query)
@@ -80,14 +79,19 @@ void query_hold(hq_query *query)
 
 void query_release(hq_query *query)
 {
-    hq_broker *broker = query->broker;
-    if (--query->references > 0 || !query->is_removed)
-        return;
-    take_out(broker->gone, &broker->gone_count, query);
-    query_free(&query);
+    query->references--;
 }
 
-/* The broker has done all it must for this query. */
+void query_bury(hq_broker *broker)
+{
+    for (size_t i = broker->gone_count; i > 0; i--)
+        if (broker->gone[i - 1]->references == 0) {
+            query_free(&broker->gone[i - 1]);
+            broker->gone[i - 1] = broker->gone[--broker->gone_count];
+        }
+}
+
+/* The broker has done all it must for this query; query_bury frees it when nothing holds it any more. */
 static void query_remove(hq_query *query)
 {
     hq_broker *broker = query->broker;
@@ -98,8 +102,6 @@ static void query_remove(hq_query *query)
     take_out(broker->active, &broker->active_count, query);
     HQ_GROW(broker->gone, broker->gone_count, broker->gone_capacity);
     broker->gone[broker->gone_count++] = query;
-    query_hold(query);
-    query_release(query); /* frees it at once if nothing is under way */
 }
 
 hq_query *query_find(hq_broker *broker, const hq_hash *id)

@@ -208,8 +208,8 @@ static const hq_cli cli = {
 static hq_error read_all(FILE *stream, const char *name, hq_buffer *text, hq_reason *reason)
 {
     char block[65536];
-    size_t size;
-    while ((size = fread(block, 1, sizeof block, stream)) > 0) {
+    while (!feof(stream) && !ferror(stream)) {
+        size_t size = fread(block, 1, sizeof block, stream);
         buffer_append(text, block, size);
         if (text->size > HQ_MAX_TEXT)
             return hq_fail(reason, HQ_EINVAL, "%s: a query's text may have %d bytes at most", name, HQ_MAX_TEXT);
@@ -596,7 +596,7 @@ static hq_error get_text(const settings *s, hq_arguments *arguments, const char 
 static int explain(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
 {
     if (s->explanation == EXPLAIN_TEXT) {
-        fputs(text, stdout);
+        fputs(text ? text : "", stdout);
         return EXIT_DONE;
     }
     static const hq_explanation kinds[] = {
