@@ -40,9 +40,13 @@ static const struct {
     const char *name;
     hq_module module;
 } MODULES[] = {
-    {"math", MODULE_MATH},      {"hist", MODULE_HIST},
-    {"hist.axis", MODULE_AXIS}, {"hist.storage", MODULE_STORAGE},
-    {"hq", MODULE_HQ},          {"itertools", MODULE_ITERTOOLS},
+    {"math", MODULE_MATH},
+    {"hist", MODULE_HIST},
+    {"hist.axis", MODULE_AXIS},
+    {"hist.storage", MODULE_STORAGE},
+    {"hist.axis.transform", MODULE_TRANSFORM},
+    {"hq", MODULE_HQ},
+    {"itertools", MODULE_ITERTOOLS},
 };
 
 static hq_module find_module(hq_checker *checker, const hq_node *node)
@@ -75,6 +79,8 @@ static void check_from(hq_checker *checker, const hq_node *node)
             value = (hq_value){.kind = KIND_MODULE, .ref = MODULE_AXIS};
         } else if (module == MODULE_HIST && strcmp(name->text, "storage") == 0) {
             value = (hq_value){.kind = KIND_MODULE, .ref = MODULE_STORAGE};
+        } else if (module == MODULE_AXIS && strcmp(name->text, "transform") == 0) {
+            value = (hq_value){.kind = KIND_MODULE, .ref = MODULE_TRANSFORM};
         } else if (module == MODULE_MATH && check_math_constant(name->text, &constant)) {
             value = value_of(build_float(checker, constant));
         } else if (check_has_function(module, name->text)) {

@@ -12,11 +12,11 @@ typedef enum hq_kind {
     KIND_BOOL = SCALAR_BOOL,
     KIND_INT = SCALAR_INT,
     KIND_FLOAT = SCALAR_FLOAT,
-    KIND_RECORD, /* ref: the group; part[0]: its position */
-    KIND_EITHER, /* items: a KIND_RECORD for each group it may be of; parts: which of them, its position there */
+    KIND_RECORD, /* ref: the collection, see hq_ledger; part[0]: its position */
+    KIND_EITHER, /* items: a KIND_RECORD for each collection it may be of; parts: which of them, its position there */
     KIND_TUPLE,  /* items */
     /* sequences, which have a length and elements by index */
-    KIND_RECORDS, /* ref: the group; part[0], part[1]: from, up to */
+    KIND_RECORDS, /* ref: the collection; part[0], part[1]: from, up to */
     KIND_LIST,    /* ref: the jagged column; parts likewise */
     KIND_RANGE,   /* parts: start, stop, step */
     KIND_JOINED,  /* items: sequences, one after the other */
@@ -44,7 +44,8 @@ typedef enum hq_module {
     MODULE_AXIS,
     MODULE_STORAGE,
     MODULE_HQ,
-    MODULE_ITERTOOLS
+    MODULE_ITERTOOLS,
+    MODULE_TRANSFORM
 } hq_module;
 
 enum {
@@ -119,6 +120,8 @@ typedef struct hq_binding {
 typedef struct hq_ledger {
     hq_symbol **symbols;
     size_t count, capacity;
+    const char **collections; /* the names of those that records are of */
+    size_t collection_count, collection_capacity;
 } hq_ledger;
 
 typedef struct hq_checker {
@@ -341,6 +344,11 @@ void check_guess_functions(hq_guess *guess, hq_module module);
 bool check_math_constant(const char *name, double *value_r);
 /* Why a function of Python's builtins or math is not there; NULL if nobody would expect it. */
 const char *check_why_no_function(hq_module module, const char *name);
+
+/* --- check_axis.c --- */
+
+/* axis.Regular(…) and its kin; what it points to lives in the program's arena. */
+hq_axis check_axis(hq_checker *checker, const hq_node *node);
 
 /* --- check_hist.c --- */
 

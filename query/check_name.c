@@ -6,6 +6,24 @@
 
 enum { NO_COLUMN = UINT32_MAX };
 
+/* Collections are numbered over all passes: a variable's shape, found in one, may be of a collection that the next one
+ * has not met yet when the variable is used. */
+static uint32_t collection_number(hq_checker *checker, const char *name)
+{
+    hq_ledger *ledger = checker->ledger;
+    for (uint32_t i = 0; i < ledger->collection_count; i++)
+        if (strcmp(ledger->collections[i], name) == 0)
+            return i;
+    ARENA_GROW(checker->source->arena, ledger->collections, ledger->collection_count, ledger->collection_capacity);
+    ledger->collections[ledger->collection_count] = name;
+    return (uint32_t)ledger->collection_count++;
+}
+
+static const char *collection_of(const hq_checker *checker, uint32_t number)
+{
+    return checker->ledger->collections[number];
+}
+
 /* --- messages --- */
 
 const char *check_spell(hq_checker *checker, const hq_node *node)
@@ -39,17 +57,16 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
     case KIND_FLOAT:
         return "a float";
     case KIND_RECORD:
-        return source_format(checker->source, "a record of %s", program->groups[value->ref].collection);
+        return source_format(checker->source, "a record of %s", collection_of(checker, value->ref));
     case KIND_EITHER: {
         const char *text = "a record";
         for (size_t i = 0; i < value->item_count && i < 4; i++)
-            text = source_format(checker->source, "%.200s of %s%s", text,
-                                 program->groups[value->items[i].ref].collection,
+            text = source_format(checker->source, "%.200s of %s%s", text, collection_of(checker, value->items[i].ref),
                                  i + 1 < value->item_count ? " or" : "");
         return text;
     }
     case KIND_RECORDS:
-        return source_format(checker->source, "a sequence of records of %s", program->groups[value->ref].collection);
+        return source_format(checker->source, "a sequence of records of %s", collection_of(checker, value->ref));
     case KIND_LIST:
         return source_format(checker->source, "a sequence of values of %s", program->columns->fields[value->ref].name);
     case KIND_RANGE:
@@ -191,7 +208,7 @@ static hq_value event_attribute(hq_checker *checker, const hq_node *node)
     const char *name = node->word->text;
     if (has_jagged_member(checker->schema, name)) {
         uint32_t group = find_group(checker, name);
-        return sequence_of(checker, KIND_RECORDS, group, group);
+        return sequence_of(checker, KIND_RECORDS, collection_number(checker, name), group);
     }
     const hq_field *field = schema_find(checker->schema, name);
     if (!field)
@@ -214,9 +231,9 @@ hq_value check_column(hq_checker *checker, const hq_node *node, const char *name
     source_fail(checker->source, node->at, hint, "event[\"%.200s\"]: no such column", name);
 }
 
-static const hq_field *find_member(hq_checker *checker, uint32_t group, const char *member)
+static const hq_field *find_member(hq_checker *checker, uint32_t collection, const char *member)
 {
-    const hq_field *field = schema_find_member(checker->schema, checker->program->groups[group].collection, member);
+    const hq_field *field = schema_find_member(checker->schema, collection_of(checker, collection), member);
     return field && field->is_jagged ? field : NULL;
 }
 
@@ -243,7 +260,7 @@ static const char *list_members(hq_checker *checker, const char *collection)
 static const hq_expr *record_member(hq_checker *checker, const hq_node *node, const hq_value *record,
                                     const char *member)
 {
-    const char *collection = checker->program->groups[record->ref].collection;
+    const char *collection = collection_of(checker, record->ref);
     const hq_field *field = find_member(checker, record->ref, member);
     if (field)
         return build_read(checker, EXPR_LOAD, use_column(checker, field), record->part[0]);
@@ -349,7 +366,8 @@ hq_value check_name(hq_checker *checker, const hq_node *node)
 
 static hq_value module_attribute(hq_checker *checker, const hq_node *node, hq_module module)
 {
-    static const char *const NAMES[] = {"builtins", "math", "hist", "hist.axis", "hist.storage", "hq", "itertools"};
+    static const char *const NAMES[] = {"builtins",     "math", "hist",      "hist.axis",
+                                        "hist.storage", "hq",   "itertools", "hist.axis.transform"};
     const char *name = node->word->text;
     double constant;
     if (module == MODULE_MATH && check_math_constant(name, &constant))
@@ -358,6 +376,8 @@ static hq_value module_attribute(hq_checker *checker, const hq_node *node, hq_mo
         return (hq_value){.kind = KIND_MODULE, .ref = MODULE_AXIS};
     if (module == MODULE_HIST && strcmp(name, "storage") == 0)
         return (hq_value){.kind = KIND_MODULE, .ref = MODULE_STORAGE};
+    if (module == MODULE_AXIS && strcmp(name, "transform") == 0)
+        return (hq_value){.kind = KIND_MODULE, .ref = MODULE_TRANSFORM};
     if (check_has_function(module, name))
         return (hq_value){.kind = KIND_FUNCTION, .ref = module, .text = name};
     const char *why = check_why_no_function(module, name);

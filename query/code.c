@@ -107,7 +107,7 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 6, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 8, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
         const math_function *function = &MATH_FUNCTIONS[i];
@@ -121,6 +121,8 @@ static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
     symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
     symbols[count++] = symbol_at(jit, CODE_ROOM_NAME, (uintptr_t)code_room);
     symbols[count++] = symbol_at(jit, CODE_SORT_NAME, (uintptr_t)code_sort);
+    symbols[count++] = symbol_at(jit, CODE_EDGES_NAME, (uintptr_t)code_count_edges);
+    symbols[count++] = symbol_at(jit, CODE_CATEGORY_NAME, (uintptr_t)code_find_category);
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
     free(symbols);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), unit);

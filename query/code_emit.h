@@ -64,6 +64,10 @@ int32_t code_look(code_state *state);
 /* The first of count * width words that are free, after the words used from before on have been copied there; -1 if
  * there are not as many. */
 int64_t code_room(code_state *state, int64_t count, int64_t width, int64_t before, int64_t used);
+/* How many of the edges, which rise, do not lie above x; all for nan. */
+uint32_t code_count_edges(const double *edges, uint32_t count, double x);
+/* The first of the categories that is x, or count. */
+uint32_t code_find_category(const double *categories, uint32_t count, double x);
 /* Sorts as STMT_SORT says; false if there is no room to work in. */
 int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec);
 
@@ -116,6 +120,8 @@ typedef struct hq_emit {
 #define CODE_POWER_NAME    "hq_int_power"
 #define CODE_ROOM_NAME     "hq_room"
 #define CODE_SORT_NAME     "hq_sort"
+#define CODE_EDGES_NAME    "hq_count_edges"
+#define CODE_CATEGORY_NAME "hq_find_category"
 #define CODE_MATH_FORMAT   "hq_math_%zu" /* index into MATH_FUNCTIONS */
 
 /* code_expr.c */

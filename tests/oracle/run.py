@@ -4,9 +4,8 @@
 usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [--random COUNT] [--seed N] [QUERY ...]
 
 Each query names its data in comments at its top, "# data: uproot-HZZ.root:events": files, relative to --data (or a
-folder in it); mini.root is made by mini.py. Without QUERY it takes all of queries/ and of tests/oracle/queries/, but
-not the folders of which hq's compiler does not yet know every word (ORACLE_ONLY). With --random it makes queries
-itself instead, and keeps those that differ in the working directory. hq is run as
+folder in it); mini.root is made by mini.py. Without QUERY it takes all of queries/ and of tests/oracle/queries/. With
+--random it makes queries itself instead, and keeps those that differ in the working directory. hq is run as
 
     $HQ_BIN/hq-submit --local --fresh --json OUT QUERY FILE ...
 
@@ -31,13 +30,11 @@ from random_query import random_query
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIME_LIMIT_S = 120
-ORACLE_ONLY = ("queries/adl", "queries/nano")  # test_queries.py runs these
 
 
 def all_queries():
     folders = ("queries", "tests/oracle/queries")
-    paths = sorted(path for folder in folders for path in glob.glob(f"{SOURCE}/{folder}/**/*.py", recursive=True))
-    return [path for path in paths if not path.startswith(tuple(f"{SOURCE}/{folder}/" for folder in ORACLE_ONLY))]
+    return sorted(path for folder in folders for path in glob.glob(f"{SOURCE}/{folder}/**/*.py", recursive=True))
 
 
 def data_of(query, data_dir):

@@ -235,6 +235,10 @@ static void collections_joined(void **state)
          "0 1 2 3 1 2 0 1 0 0 0 0"},
         {NULL, "xs = [1, 2] + [3]\nfor x in xs:\n    h.fill(x)", "0 0 4 4 4 0 0 0 0 0 0 0"},
         {NULL, "l = event.Muon[0] if event.Muon else event.Electron[0]\nh.fill(l.pt / 10)", "0 0 1 1 1 1 0 0 0 0 0 0"},
+        {NULL,
+         "if len(event.Muon) > 1:\n    a, b = event.Muon[0], event.Muon[1]\n    h.fill((a.pt + b.pt) / 20)\nif "
+         "len(event.Electron) > 1:\n    a, b = event.Electron[0], event.Electron[1]\n    h.fill((a.pt + b.pt) / 20)",
+         "0 0 0 2 0 1 0 0 0 0 0 0"},
     };
     CHECK_ALL(state, EXAMPLES);
 }
