@@ -83,6 +83,13 @@ static void add_hist(hq_hasher *hasher, const hq_declared *hist)
         hasher_add_u64(hasher, axis->bins);
         add_double(hasher, axis->low);
         add_double(hasher, axis->high);
+        hasher_add_u64(hasher, axis->transform);
+        for (uint32_t k = 0; axis->edges && k <= axis->bins; k++)
+            add_double(hasher, axis->edges[k]);
+        for (uint32_t k = 0; axis->ints && k < axis->bins; k++)
+            hasher_add_u64(hasher, (uint64_t)axis->ints[k]);
+        for (uint32_t k = 0; axis->texts && k < axis->bins; k++)
+            hasher_add_text(hasher, axis->texts[k]);
     }
 }
 
