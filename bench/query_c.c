@@ -222,7 +222,7 @@ static void q8(const query_events *events, int64_t (*hists)[QUERY_BINS + 2])
 
 const query_by_hand QUERIES_BY_HAND[] = {
     {"q1", "MET of all events", 1, q1},         {"q2", "pT of all jets", 1, q2},
-    {"q3", "pT of jets in the barrel", 1, q3}, {"q4", "MET, two jets above 40 GeV", 1, q4},
+    {"q3", "pT of jets in the barrel", 1, q3},  {"q4", "MET, two jets above 40 GeV", 1, q4},
     {"q5", "MET, a muon pair from a Z", 1, q5}, {"q6", "the trijet nearest to the top", 2, q6},
     {"q7", "HT of isolated jets", 1, q7},       {"q8", "MT of the lepton beside a Z", 1, q8},
 };
