@@ -124,30 +124,32 @@ static LLVMValueRef choice_of(hq_emit *emit, LLVMValueRef condition, const hq_ex
     return phi;
 }
 
-/* The x of sqrt(x) or -sqrt(x); NULL if the expression is neither. */
-static const hq_expr *root_of(const hq_expr *expr, bool *is_negated)
+static bool is_same(const hq_expr *one, const hq_expr *other)
 {
-    *is_negated = expr->op == EXPR_NEGATE;
-    if (*is_negated)
-        expr = expr->a;
-    bool is_root = expr->op == EXPR_CALL && strcmp(MATH_FUNCTIONS[expr->index].name, "sqrt") == 0;
-    return is_root ? expr->a : NULL;
+    return one == other || (one->op == EXPR_SLOT && other->op == EXPR_SLOT && one->index == other->index);
 }
 
-/* -sqrt(-x) if x < 0 else sqrt(x), as masses are written, with one root instead of two of which one is thrown away. */
-static LLVMValueRef choice_of_roots(hq_emit *emit, const hq_expr *expr)
+static bool is_root_of(const hq_expr *expr, const hq_expr *x)
 {
-    bool is_yes_negated, is_no_negated;
-    const hq_expr *yes = root_of(expr->b, &is_yes_negated);
-    const hq_expr *no = root_of(expr->c, &is_no_negated);
-    if (!yes || !no)
+    return expr->op == EXPR_CALL && strcmp(MATH_FUNCTIONS[expr->index].name, "sqrt") == 0 && is_same(expr->a, x);
+}
+
+/* -sqrt(-x) if x < 0 else sqrt(x), as masses are written: the root of |x| with the sign of x, which is the same for
+ * every x, -0 and nan too. Else both roots would be taken, and one thrown away. NULL if the expression is not that. */
+static LLVMValueRef root_with_sign(hq_emit *emit, const hq_expr *expr)
+{
+    const hq_expr *is_less = expr->a, *negated = expr->b;
+    if (is_less->op != EXPR_LESS || is_less->a->type != SCALAR_FLOAT || is_less->b->op != EXPR_CONST ||
+        is_less->b->value.number != 0)
         return NULL;
-    LLVMValueRef condition = emit_expr(emit, expr->a);
-    LLVMValueRef square = choice_of(emit, condition, yes, no, false);
-    LLVMValueRef root = emit_intrinsic(emit, "llvm.sqrt", &emit->f64, 1, &square, 1);
-    LLVMValueRef negated = LLVMBuildFNeg(emit->builder, root, "");
-    return LLVMBuildSelect(emit->builder, condition, is_yes_negated ? negated : root, is_no_negated ? negated : root,
-                           "");
+    const hq_expr *x = is_less->a;
+    if (!is_root_of(expr->c, x) || negated->op != EXPR_NEGATE || negated->a->op != EXPR_CALL ||
+        negated->a->a->op != EXPR_NEGATE || negated->a->index != expr->c->index || !is_same(negated->a->a->a, x))
+        return NULL;
+    LLVMValueRef value = emit_expr(emit, x);
+    LLVMValueRef size = emit_intrinsic(emit, "llvm.fabs", &emit->f64, 1, &value, 1);
+    LLVMValueRef arguments[2] = {emit_intrinsic(emit, "llvm.sqrt", &emit->f64, 1, &size, 1), value};
+    return emit_intrinsic(emit, "llvm.copysign", &emit->f64, 1, arguments, 2);
 }
 
 /* --- ints --- */
@@ -425,7 +427,7 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     case EXPR_OR:
         return choice_of(emit, emit_expr(emit, expr->a), NULL, expr->b, true);
     case EXPR_COND:
-        kept = choice_of_roots(emit, expr);
+        kept = root_with_sign(emit, expr);
         if (kept)
             return kept;
         return choice_of(emit, emit_expr(emit, expr->a), expr->b, expr->c, false);

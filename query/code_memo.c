@@ -56,6 +56,7 @@ struct emit_memo {
     memo_place *places;
     size_t place_count, place_capacity;
     LLVMValueRef position;       /* of the object, while the code of a formula is made */
+    bool is_off;                 /* every expression is to be computed where it stands */
     LLVMBasicBlockRef at_filled; /* a block that has just made sure of the area filled */
     size_t filled;
 };
@@ -459,36 +460,72 @@ static size_t depth_of(const hq_emit *emit, const hq_stmt **innermost_r)
     return depth;
 }
 
+/* What an area holds of the object at a position that a slot holds. */
+static LLVMValueRef load_kept(hq_emit *emit, const memo_formula *formula, uint32_t slot, uint32_t group)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef position = LLVMBuildLoad2(builder, emit->i64, emit->slots[slot], "");
+    LLVMValueRef index = LLVMBuildSub(builder, position, emit->begins[group], "");
+    index = LLVMBuildMul(builder, index, int_const(emit, MEMO_FORMULAS), "");
+    index = LLVMBuildAdd(builder, index, int_const(emit, formula->index), "");
+    LLVMValueRef area = area_address(emit, formula->area);
+    return LLVMBuildLoad2(builder, emit->f64, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &index, 1, ""), "");
+}
+
+/* Outside the loops over pairs: what they have left, if they have come to it, else the expression itself. */
+static LLVMValueRef kept_or_new(hq_emit *emit, const hq_expr *expr, const memo_formula *formula, uint32_t slot,
+                                uint32_t group)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMBasicBlockRef kept = emit_new_block(emit, "kept");
+    LLVMBasicBlockRef fresh = emit_new_block(emit, "fresh");
+    LLVMBasicBlockRef after = emit_new_block(emit, "after");
+    LLVMValueRef values[2];
+    LLVMBasicBlockRef blocks[2];
+    LLVMValueRef is_done = LLVMBuildLoad2(builder, emit->i1, emit->memo->areas[formula->area].done, "");
+    LLVMBuildCondBr(builder, is_done, kept, fresh);
+    LLVMPositionBuilderAtEnd(builder, kept);
+    values[0] = load_kept(emit, formula, slot, group);
+    blocks[0] = LLVMGetInsertBlock(builder);
+    LLVMBuildBr(builder, after);
+    LLVMPositionBuilderAtEnd(builder, fresh);
+    emit->memo->is_off = true;
+    values[1] = emit_expr(emit, expr);
+    emit->memo->is_off = false;
+    blocks[1] = LLVMGetInsertBlock(builder);
+    LLVMBuildBr(builder, after);
+    LLVMPositionBuilderAtEnd(builder, after);
+    LLVMValueRef phi = LLVMBuildPhi(builder, emit->f64, "");
+    LLVMAddIncoming(phi, values, blocks, 2);
+    return phi;
+}
+
 LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
 {
     const emit_memo *memo = emit->memo;
-    if (!memo || memo->formula_count == 0)
+    if (!memo || memo->formula_count == 0 || memo->is_off)
         return NULL;
     if (memo->position) { /* in a formula: everything is of the one object */
         if (expr->op == EXPR_SLOT)
             return emit_expr(emit, memo->definitions[expr->index]->a);
         return NULL;
     }
-    const hq_stmt *innermost;
-    size_t depth = depth_of(emit, &innermost);
-    if (depth < DEPTH)
-        return NULL;
     formula_reading found = {0};
     if (!read_worthy(memo, expr, &found))
         return NULL;
     const memo_formula *formula = find_formula(memo, &found);
     buffer_clear(&found.key);
-    if (!formula || (depth >= DEPTH_OF_PLACES && !place_has(memo, innermost, formula->area)))
+    if (!formula)
+        return NULL;
+    const hq_stmt *innermost;
+    size_t depth = depth_of(emit, &innermost);
+    if (depth < DEPTH)
+        return kept_or_new(emit, expr, formula, found.position, found.group);
+    if (depth >= DEPTH_OF_PLACES && !place_has(memo, innermost, formula->area))
         return NULL;
     if (depth < DEPTH_OF_PLACES)
         fill_area(emit, formula->area, NULL);
-    LLVMBuilderRef builder = emit->builder;
-    LLVMValueRef position = LLVMBuildLoad2(builder, emit->i64, emit->slots[found.position], "");
-    LLVMValueRef index = LLVMBuildSub(builder, position, emit->begins[found.group], "");
-    index = LLVMBuildMul(builder, index, int_const(emit, MEMO_FORMULAS), "");
-    index = LLVMBuildAdd(builder, index, int_const(emit, formula->index), "");
-    LLVMValueRef area = area_address(emit, formula->area);
-    return LLVMBuildLoad2(builder, emit->f64, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &index, 1, ""), "");
+    return load_kept(emit, formula, found.position, found.group);
 }
 
 LLVMValueRef emit_memo_position(const hq_emit *emit)

@@ -56,6 +56,12 @@ static void what_is_kept_is_what_is_asked_for(void **state)
          "        h.fill(math.sin(p) + cos(p))\n"
          "for a in event.Jet:\n    for b in event.Jet:\n        p = b.phi\n        if p > 99: p = 0.0\n"
          "        h.fill(math.sin(p) + cos(p))"},
+        /* after the loops, whether they have come to it or not */
+        {"for a in event.Muon:\n    for b in event.Muon:\n        if a.pt > 2 and b.pt > 2: h.fill(cos(b.phi))\n"
+         "for c in event.Muon:\n    h.fill(cos(c.phi))",
+         "for a in event.Muon:\n    for b in event.Muon:\n        p = b.phi\n        if p > 99: p = 0.0\n"
+         "        if a.pt > 2 and b.pt > 2: h.fill(cos(p))\n"
+         "for c in event.Muon:\n    q = c.phi\n    if q > 99: q = 0.0\n    h.fill(cos(q))"},
         /* more formulas than there is room for */
         {"for a in event.Muon:\n    for b in event.Muon:\n"
          "        h.fill(cos(b.pt) + cos(b.eta) + cos(b.phi) + cosh(b.pt) + cosh(b.eta) + cosh(a.phi) + a.pt)\n"
