@@ -288,9 +288,9 @@ hq_value fold_extreme(hq_checker *checker, const hq_node *node, hq_expr_op op);
 size_t scope_open(hq_checker *checker);
 hq_symbol *scope_bind(hq_checker *checker, hq_word *word);
 void scope_close(hq_checker *checker, size_t mark);
-/* The names have their old meanings between these two. */
-void scope_suspend(hq_checker *checker, size_t mark);
-void scope_resume(hq_checker *checker, size_t mark);
+/* The names that were bound between the two marks have their old meanings between these two calls. */
+void scope_suspend(hq_checker *checker, size_t from, size_t to);
+void scope_resume(hq_checker *checker, size_t from, size_t to);
 /* Binds names, in tuples perhaps, to a value. */
 void scope_bind_targets(hq_checker *checker, const hq_node *target, const hq_value *value);
 void check_def(hq_checker *checker, const hq_node *node, hq_symbol *symbol);

@@ -45,21 +45,21 @@ static void swap(hq_binding *binding)
     binding->other = symbol;
 }
 
-void scope_suspend(hq_checker *checker, size_t mark)
+void scope_suspend(hq_checker *checker, size_t from, size_t to)
 {
-    for (size_t i = checker->binding_count; i-- > mark;)
+    for (size_t i = to; i-- > from;)
         swap(&checker->bindings[i]);
 }
 
-void scope_resume(hq_checker *checker, size_t mark)
+void scope_resume(hq_checker *checker, size_t from, size_t to)
 {
-    for (size_t i = mark; i < checker->binding_count; i++)
+    for (size_t i = from; i < to; i++)
         swap(&checker->bindings[i]);
 }
 
 void scope_close(hq_checker *checker, size_t mark)
 {
-    scope_suspend(checker, mark);
+    scope_suspend(checker, mark, checker->binding_count);
     checker->binding_count = mark;
 }
 

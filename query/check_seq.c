@@ -383,30 +383,47 @@ static hq_stmt *each_of_combinations(hq_checker *checker, const hq_value *value,
     return outermost;
 }
 
-/* A comprehension under way: its clauses from the given one on. */
+/* A comprehension under way: its clauses from the given one on. Between the names of two clauses there may stand those
+ * of comprehensions that the latter goes through; they are out of sight. */
 typedef struct generation {
+    const struct generation *outer; /* the clause before */
     const hq_node *node;
     size_t clause;
-    size_t mark; /* of its scope */
+    size_t from, to; /* its names among the bindings */
     hq_turn turn;
     void *data;
 } generation;
 
+static void hide_names(hq_checker *checker, const generation *self)
+{
+    for (; self; self = self->outer)
+        scope_suspend(checker, self->from, self->to);
+}
+
+static void show_names(hq_checker *checker, const generation *self)
+{
+    if (self->outer)
+        show_names(checker, self->outer);
+    scope_resume(checker, self->from, self->to);
+}
+
 static void clause_turn(hq_checker *checker, const hq_value *element, void *data);
 
-static hq_stmt *each_of_clause(hq_checker *checker, const generation *self)
+static hq_stmt *each_of_clause(hq_checker *checker, generation *self)
 {
     const hq_node *clause = self->node->kids[self->clause];
     hq_value sequence = check_iterable(checker, clause->kids[1]);
-    return seq_each(checker, clause->kids[1], &sequence, clause_turn, (void *)self);
+    return seq_each(checker, clause->kids[1], &sequence, clause_turn, self);
 }
 
 static void clause_turn(hq_checker *checker, const hq_value *element, void *data)
 {
-    const generation *self = data;
+    generation *self = data;
     const hq_node *clause = self->node->kids[self->clause];
     hq_block *outer = checker->block;
+    self->from = scope_open(checker);
     scope_bind_targets(checker, clause->kids[0], element);
+    self->to = checker->binding_count;
     for (size_t i = 2; i < clause->kid_count; i++) {
         const hq_expr *condition = check_condition(checker, clause->kids[i]);
         hq_stmt *stmt = build_stmt(checker, STMT_IF);
@@ -416,25 +433,25 @@ static void clause_turn(hq_checker *checker, const hq_value *element, void *data
     }
     if (self->clause + 1 < self->node->kid_count) {
         generation next = *self;
+        next.outer = self;
         next.clause++;
         each_of_clause(checker, &next);
     } else {
         hq_value value = check_expr(checker, self->node->kids[0]);
         if (value_is_storable(&value))
             value = value_once(checker, &value);
-        scope_suspend(checker, self->mark);
+        hide_names(checker, self);
         self->turn(checker, &value, self->data);
-        scope_resume(checker, self->mark);
+        show_names(checker, self);
     }
+    scope_close(checker, self->from);
     build_end_block(checker, outer);
 }
 
 static hq_stmt *each_of_generator(hq_checker *checker, const hq_value *value, hq_turn turn, void *data)
 {
-    generation self = {.node = value->node, .clause = 1, .mark = scope_open(checker), .turn = turn, .data = data};
-    hq_stmt *stmt = each_of_clause(checker, &self);
-    scope_close(checker, self.mark);
-    return stmt;
+    generation self = {.node = value->node, .clause = 1, .turn = turn, .data = data};
+    return each_of_clause(checker, &self);
 }
 
 hq_stmt *seq_each(hq_checker *checker, const hq_node *node, const hq_value *iterable, hq_turn turn, void *data)

@@ -289,6 +289,14 @@ static void names_in_scopes(void **state)
         {NULL, "k = 2\nh.fill(max((k for k in range(3)), key=lambda j: -abs(j - k)))", "0 0 0 4 0 0 0 0 0 0 0 0"},
         {NULL, "x = 1.5\nfor y in (x for x in event.hit):\n    h.fill(x + y)", "0 0 0 0 1 1 1 1 1 1 0 0"},
         {NULL, "h.fill(sum(x for x in [x + 1 for x in event.hit]))", "0 1 0 0 0 0 1 0 0 0 0 2"},
+        {NULL, "x = 0.5\nh.fill(sum(y for y in (x for x in event.hit)) + x)", "0 1 0 0 0 0 1 0 0 1 0 1"},
+        {NULL, "h.fill(sum(x for x in (y for y in (x + 1 for x in event.hit) if y < 5)))", "0 3 0 0 0 0 0 0 0 0 0 1"},
+        {NULL, "h.fill(sum(x * y for x in (y for y in event.hit) for y in (x for x in range(3))) / 9)",
+         "0 1 1 1 0 1 0 0 0 0 0 0"},
+        {NULL,
+         "for m in (x for x in event.Muon):\n    h.fill(max((x for x in (m.pt / 10, 2)), default=0) + sum(m for m in "
+         "range(2)))",
+         "0 0 0 0 2 1 1 1 1 0 0 0"},
         {NULL, "m = 4\nh.fill(sum(m.charge for m in event.Muon) + m)", "0 0 0 0 0 2 2 0 0 0 0 0"},
     };
     CHECK_ALL(state, EXAMPLES);

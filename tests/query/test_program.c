@@ -318,6 +318,53 @@ static void types_that_do_not_settle_are_refused(void **state)
     buffer_clear(&text);
 }
 
+/* Lines for the numbers from 1 to count, where # stands for the number and ~ for the one before it. */
+static void add_lines(hq_buffer *text, int count, const char *line)
+{
+    char number[16];
+    for (int i = 1; i <= count; i++)
+        for (const char *at = line; *at; at++) {
+            if (*at != '#' && *at != '~') {
+                buffer_u8(text, (uint8_t)*at);
+                continue;
+            }
+            int length = snprintf(number, sizeof number, "%d", *at == '#' ? i : i - 1);
+            buffer_append(text, number, (size_t)length);
+        }
+}
+
+/* What is short in the text and long, or large, once functions are put in the place of their calls. */
+static void what_grows_without_end_is_refused(void **state)
+{
+    static const struct {
+        int count;
+        const char *above, *line, *event, *lines;
+    } TEXTS[] = {
+        {40, "def f0(x):\n    return x + 1\n", "def f#(x):\n    return f~(x) + f~(x)\n", "h.fill(f40(1))", ""},
+        {40, "def f0(x):\n    return x + 1\n", "def f#(x):\n    return f~(f~(x))\n", "h.fill(f40(1.5))", ""},
+        {4000, "def f0(x):\n    return x + 1\n", "def f#(x):\n    return f~(x)\n", "h.fill(f4000(1))", ""},
+        {30, "def f0(x):\n    return [x]\n", "def f#(x):\n    return [y for y in f~(x) for z in f~(x)]\n",
+         "h.fill(len(f30(1)))", ""},
+        {60, "", "", "t0 = (1, 2)\n", "    t# = (t~, t~)\n"},
+        {60, "", "", "t0 = event.Muon + event.Muon\n", "    t# = t~ + t~\n"},
+        {2000, "", "", "t0 = event.Muon + event.Muon\n", "    t# = t~[1:]\n"},
+        {5000, "", "", "t0 = [1]\n", "    t# = sorted([i for i in t~])\n"},
+    };
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        hq_buffer text = {0};
+        buffer_append(&text, "from hist import Hist, axis\nh = Hist(axis.Regular(1, 0, 1))\n", 60);
+        buffer_append(&text, TEXTS[i].above, strlen(TEXTS[i].above));
+        add_lines(&text, TEXTS[i].count, TEXTS[i].line);
+        buffer_append(&text, "for event in events:\n    ", 25);
+        buffer_append(&text, TEXTS[i].event, strlen(TEXTS[i].event));
+        add_lines(&text, TEXTS[i].count, TEXTS[i].lines);
+        int64_t begin = hq_now_ms();
+        assert_int_equal(error_of((const char *)text.bytes, text.size, ((test_table *)*state)->schema), HQ_ELIMIT);
+        assert_true(hq_now_ms() - begin < 5000);
+        buffer_clear(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +379,7 @@ int main(void)
         cmocka_unit_test(blocks_nested_too_deep_are_refused),
         cmocka_unit_test(too_many_histograms_or_bins_are_refused),
         cmocka_unit_test(types_that_do_not_settle_are_refused),
+        cmocka_unit_test(what_grows_without_end_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
