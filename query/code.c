@@ -72,7 +72,7 @@ LLVMTargetMachineRef code_machine(hq_reason *reason)
         LLVMDisposeMessage(message);
     } else {
         machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                          LLVMCodeModelJITDefault);
+                                          LLVMCodeModelSmall);
     }
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
@@ -291,7 +291,7 @@ void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t s
 {
     uint64_t i = 0;
     if (flat_tables_of(size) == FLAT_TABLES) {
-        uint64_t stride = size + 1;
+        uint64_t stride = size + FLAT_NOWHERE;
         for (; i + FLAT_TABLES <= count; i += FLAT_TABLES)
             for (uint64_t table = 0; table < FLAT_TABLES; table++)
                 tables[table * stride + (uint64_t)(uint32_t)bins[i + table]]++;
@@ -304,7 +304,7 @@ void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t s
 static int64_t *new_tables(const hq_hist *hist)
 {
     uint64_t size = hist_size(hist);
-    return hq_calloc(flat_tables_of(size) * (size + 1), sizeof(int64_t));
+    return hq_calloc(flat_tables_of(size) * (size + FLAT_NOWHERE), sizeof(int64_t));
 }
 
 static void add_tables(hq_hist *hist, const int64_t *tables)
@@ -313,7 +313,7 @@ static void add_tables(hq_hist *hist, const int64_t *tables)
     int64_t *bins = hist_bins(hist);
     for (uint64_t table = 0; table < flat_tables_of(size); table++)
         for (uint64_t i = 0; i < size; i++)
-            bins[i] += tables[table * (size + 1) + i];
+            bins[i] += tables[table * (size + FLAT_NOWHERE) + i];
 }
 
 enum { MEMO_LIMIT = 1 << 30 };

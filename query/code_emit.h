@@ -43,10 +43,10 @@ typedef struct code_state {
     int64_t words_used;
 } code_state;
 
-/* A flat program (code_flat.c) does not count in the histograms' own bins but in tables of size + 1 bins, the last for
- * what is not filled: in turns in several of them, if they are small, so that a bin that is met again and again is not
- * waited for. */
-enum { FLAT_TABLES = 8 };
+/* A flat program (code_flat.c) does not count in the histograms' own bins but in tables with FLAT_NOWHERE bins
+ * more, for what is not filled: in turns in several of them, if they are small, so that a bin that is met again and
+ * again is not waited for. */
+enum { FLAT_TABLES = 8, FLAT_NOWHERE = 4 };
 static inline uint64_t flat_tables_of(uint64_t size)
 {
     return size < 1024 ? FLAT_TABLES : 1;
@@ -179,6 +179,8 @@ void emit_memo_functions(hq_emit *emit);
  * of the loop's body, no more. */
 void emit_memo_show(hq_emit *emit, const hq_stmt *stmt);
 void emit_memo_hide(hq_emit *emit, const hq_stmt *stmt);
+/* Does the slot certainly hold what the other one does, or is it that one? Both can be read here. */
+bool emit_memo_is_copy(const hq_emit *emit, uint32_t slot, uint32_t of);
 /* The expression's value, if it need not be computed here; else NULL. */
 LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr);
 /* The position of the object for which a formula is computed; NULL elsewhere. */

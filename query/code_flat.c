@@ -9,7 +9,7 @@
 
 enum {
     MOST_BINS = 1 << 16, /* in a histogram: they are kept twice during a run */
-    BLOCK = 1024
+    BLOCK = 256
 };
 
 /* --- is it one? --- */
@@ -94,7 +94,7 @@ static bool expr_is_cheap(const hq_emit *emit, const hq_expr *expr, size_t *left
     const hq_stmt *loop = only_loop(emit->program);
     switch ((hq_expr_op)expr->op) {
     case EXPR_LOAD:
-        return loop && expr->a->op == EXPR_SLOT && expr->a->index == loop->slot;
+        return loop && expr->a->op == EXPR_SLOT && emit_memo_is_copy(emit, expr->a->index, loop->slot);
     case EXPR_CALL:
     case EXPR_POWER:
     case EXPR_MODULO:
@@ -173,13 +173,18 @@ void emit_flat_fill(hq_emit *emit, const hq_stmt *stmt)
     emit_flat_store(emit, emit->i32, emit_fill_index(emit, stmt), emit->flat_bins[which]);
 }
 
-/* One number behind the last bin stands for values that are not filled. */
-static void start_turn(hq_emit *emit, LLVMBasicBlockRef start)
+/* Numbers behind the last bin stand for values that are not filled, in turns as well. */
+static void start_turn(hq_emit *emit, LLVMValueRef now, LLVMBasicBlockRef start)
 {
-    LLVMPositionBuilderBefore(emit->builder, LLVMGetFirstInstruction(start));
-    for (size_t i = 0; emit->flat_fills[i]; i++)
-        LLVMBuildStore(emit->builder, LLVMConstInt(emit->i32, size_of(emit, emit->flat_fills[i]), false),
-                       emit->flat_bins[i]);
+    LLVMBuilderRef builder = emit->builder;
+    LLVMPositionBuilderBefore(builder, LLVMGetFirstInstruction(start));
+    LLVMValueRef round = LLVMBuildUDiv(builder, LLVMBuildTrunc(builder, now, emit->i32, ""),
+                                       LLVMConstInt(emit->i32, FLAT_TABLES, false), "");
+    LLVMValueRef nowhere = LLVMBuildURem(builder, round, LLVMConstInt(emit->i32, FLAT_NOWHERE, false), "");
+    for (size_t i = 0; emit->flat_fills[i]; i++) {
+        LLVMValueRef size = LLVMConstInt(emit->i32, size_of(emit, emit->flat_fills[i]), false);
+        LLVMBuildStore(builder, LLVMBuildAdd(builder, size, nowhere, ""), emit->flat_bins[i]);
+    }
 }
 
 static void end_turn(hq_emit *emit, LLVMValueRef turn)
@@ -258,10 +263,14 @@ void emit_flat(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef first, LLVMVal
         emit_groups(emit, offsets);
     emit_loop frame = {NULL, NULL, emit->next_entry, loop};
     emit->loop = loop ? &frame : NULL;
+    if (loop)
+        emit_memo_show(emit, loop);
     emit_block(emit, loop ? loop->body : &emit->program->body);
+    if (loop)
+        emit_memo_hide(emit, loop);
     emit->loop = NULL;
     LLVMBuildBr(builder, emit->next_entry);
-    start_turn(emit, body);
+    start_turn(emit, now, body);
 
     LLVMPositionBuilderAtEnd(builder, emit->next_entry);
     end_turn(emit, now);

@@ -460,6 +460,11 @@ static size_t depth_of(const hq_emit *emit, const hq_stmt **innermost_r)
     return depth;
 }
 
+bool emit_memo_is_copy(const hq_emit *emit, uint32_t slot, uint32_t of)
+{
+    return emit->memo->is_seen[slot] && emit->memo->positions[slot] == of;
+}
+
 /* What an area holds of the object at a position that a slot holds. */
 static LLVMValueRef load_kept(hq_emit *emit, const memo_formula *formula, uint32_t slot, uint32_t group)
 {
