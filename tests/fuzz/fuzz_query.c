@@ -20,6 +20,8 @@ static hq_schema *make_schema(void)
     schema_add(schema, "Muon_eta", "Muon", "eta", HQ_FLOAT32, true);
     schema_add(schema, "Muon_charge", "Muon", "charge", HQ_INT32, true);
     schema_add(schema, "Muon_tight", "Muon", "tight", HQ_BOOL, true);
+    schema_add(schema, "Electron_pt", "Electron", "pt", HQ_FLOAT32, true);
+    schema_add(schema, "Electron_charge", "Electron", "charge", HQ_INT32, true);
     schema_add(schema, "hit", NULL, NULL, HQ_FLOAT64, true);
     schema_add(schema, "MET_pt", NULL, NULL, HQ_FLOAT32, false);
     schema_add(schema, "run", NULL, NULL, HQ_UINT32, false);
