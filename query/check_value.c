@@ -270,7 +270,7 @@ bool value_select(hq_checker *checker, const hq_expr *condition, const hq_value 
     hq_value shape = *yes;
     if (!value_is_storable(yes) || !value_is_storable(no) || !value_join(checker, &shape, no, &widens))
         return false;
-    const hq_expr *parts[MAX_PARTS], *others[MAX_PARTS];
+    const hq_expr *parts[MAX_PARTS] = {0}, *others[MAX_PARTS] = {0};
     hq_value one = value_convert(checker, yes, &shape);
     hq_value other = value_convert(checker, no, &shape);
     size_t count = value_parts(&one, parts);
