@@ -92,7 +92,7 @@ typedef struct hq_query {
     bool is_updating; /* its standing in the coordinator */
     int64_t updated_ms;
     uint32_t updated_done;
-    int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, stored_ms, told_ms;
+    int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, told_ms;
     bool has_news; /* since the last PROGRESS */
     uint32_t stored, duplicates, requeued;
     uint64_t entries, read_bytes, cached_bytes;

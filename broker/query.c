@@ -407,7 +407,6 @@ void outcome_kept(hq_query *query, bool is_kept)
         return; /* it was the journal only, and the clients have been told */
     query->is_kept = is_kept;
     query->is_settled = true;
-    query->stored_ms = hq_now_ms();
     query_advance(query);
 }
 
