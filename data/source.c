@@ -50,16 +50,17 @@ void source_close(hq_source *source)
     *source = (hq_source){.fd = -1};
 }
 
-hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void *bytes_r, hq_reason *reason)
+static hq_error check_place(const hq_source *source, uint64_t offset, size_t size, hq_reason *reason)
 {
     if (offset > source->size || size > source->size - offset)
         return hq_fail(reason, HQ_EFORMAT,
                        "%s: offset %" PRIu64 ": %zu bytes should be there, but the file ends at %" PRIu64, source->name,
                        offset, size, source->size);
-    if (source->memory) {
-        memcpy(bytes_r, source->memory + offset, size);
-        return HQ_OK;
-    }
+    return HQ_OK;
+}
+
+static hq_error read_file(const hq_source *source, uint64_t offset, size_t size, void *bytes_r, hq_reason *reason)
+{
     uint8_t *at = bytes_r;
     while (size > 0) {
         ssize_t got = pread(source->fd, at, size, (off_t)offset);
@@ -77,4 +78,24 @@ hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void
         size -= (size_t)got;
     }
     return HQ_OK;
+}
+
+hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void *bytes_r, hq_reason *reason)
+{
+    hq_error error = check_place(source, offset, size, reason);
+    if (error || size == 0)
+        return error;
+    if (source->memory) {
+        memcpy(bytes_r, source->memory + offset, size);
+        return HQ_OK;
+    }
+    return read_file(source, offset, size, bytes_r, reason);
+}
+
+hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason)
+{
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < count && !error; i++)
+        error = source_read(source, stretches[i].offset, stretches[i].size, stretches[i].bytes_r, reason);
+    return error;
 }

@@ -1,29 +1,54 @@
-/* data/source.h - where the bytes of a file come from: a file of this machine, or memory (tests and fuzzing).
+/* data/source.h - where the bytes of a file come from: a file of this machine, a server (http, https, root), or memory
+ * (tests and fuzzing).
  *
- * Reads are positional, so any number of threads share one source.
+ * Reads are positional, so any number of threads share one source. A server's file is read with as few requests as its
+ * protocol allows, several of them under way at once, and what fails for a reason that may pass is asked for again (see
+ * data/remote.h); a reader's part is to say all that it wants in one call of source_read_vector.
  */
 #ifndef HQ_DATA_SOURCE_H
 #define HQ_DATA_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
+struct hq_remote;
+
 typedef struct hq_source {
-    char *name;            /* for messages */
-    const uint8_t *memory; /* borrowed; NULL if fd is read */
-    int fd;                /* -1 if memory is read */
+    char *name;               /* for messages: the path, or the URL */
+    const uint8_t *memory;    /* borrowed; NULL if it does not lie in memory */
+    int fd;                   /* -1 if it is no file of this machine */
+    struct hq_remote *remote; /* through which a server's file is read; NULL for all others */
     uint64_t size;
-    int64_t modified_ns;
+    int64_t modified_ns; /* 0: not known */
 } hq_source;
 
-/* HQ_ENOTFOUND, HQ_EIO, or HQ_EFORMAT for what is no regular file. */
+/* Opens a path. HQ_ENOTFOUND, HQ_EIO, or HQ_EFORMAT for what is no regular file. */
 hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reason);
 void source_open_memory(const char *name, const void *bytes, uint64_t size, hq_source *source_r);
 void source_close(hq_source *source);
 
+/* True if each read costs a journey, so that many small ones are to be said in one call. */
+static inline bool source_is_remote(const hq_source *source)
+{
+    return source->remote != NULL;
+}
+
 /* Exactly size bytes from offset on. HQ_EFORMAT, naming file and offset, if the file does not have them. */
 hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void *bytes_r, hq_reason *reason);
+
+/* A piece of a file, and where its bytes go. */
+typedef struct hq_stretch {
+    uint64_t offset;
+    size_t size;
+    void *bytes_r; /* size bytes of the caller's */
+} hq_stretch;
+
+/* All of the stretches, each as source_read would read it: in any order, overlapping in the file or not, of any size
+ * and number (a size of 0 reads nothing). After an error the contents of all destinations are undefined. Blocks until
+ * all are there; no destination is written to after it has returned. */
+hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason);
 
 #endif
