@@ -51,6 +51,42 @@ hq_column *column_new(hq_type type, uint64_t entries, uint64_t value_count, int 
     return column;
 }
 
+static bool add_level(hq_column *column, uint64_t count, size_t limit)
+{
+    size_t offsets, bytes;
+    if (count >= UINT32_MAX || __builtin_mul_overflow(count + 1, sizeof(uint32_t), &offsets) ||
+        __builtin_add_overflow(column->bytes, offsets, &bytes) || bytes - column->bytes > limit)
+        return false;
+    hq_lists *level = &column->inner[column->inner_count++];
+    *level = (hq_lists){.count = count, .offsets = malloc(offsets)};
+    column->bytes = bytes;
+    return level->offsets != NULL;
+}
+
+hq_column *column_new_deep(hq_type type, uint64_t entries, const uint64_t *inner, size_t inner_count,
+                           uint64_t value_count, size_t limit)
+{
+    hq_column *column = column_new(type, entries, value_count, true, limit);
+    if (!column || inner_count == 0)
+        return column;
+    size_t left = column->bytes < limit ? limit - column->bytes : 0;
+    column->inner = hq_calloc(inner_count, sizeof *column->inner);
+    for (size_t i = 0; i < inner_count; i++) {
+        size_t before = column->bytes;
+        if (!add_level(column, inner[i], left)) {
+            column_free(&column);
+            return NULL;
+        }
+        left -= column->bytes - before;
+    }
+    return column;
+}
+
+unsigned column_depth(const hq_column *column)
+{
+    return column->offsets ? 1 + column->inner_count : 0;
+}
+
 void column_free(hq_column **column_p)
 {
     hq_column *column = *column_p;
@@ -58,6 +94,9 @@ void column_free(hq_column **column_p)
         return;
     free(column->values);
     free(column->offsets);
+    for (uint32_t i = 0; i < column->inner_count; i++)
+        free(column->inner[i].offsets);
+    free(column->inner);
     free(column);
     *column_p = NULL;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MAX_FIELDS = 1 << 20, MAX_NAME = 4096 };
+enum { MAX_FIELDS = 1 << 20, MAX_NAME = 4096, HAS_COLLECTION = 1 };
 
 hq_schema *schema_new(void)
 {
@@ -30,13 +30,13 @@ static void append(hq_schema *schema, hq_field field)
     schema->fields[schema->count++] = field;
 }
 
-static hq_field field_of(const char *name, const char *collection, const char *member, hq_type type, bool is_jagged)
+static hq_field field_of(const char *name, const char *collection, const char *member, hq_type type, unsigned depth)
 {
     return (hq_field){.name = hq_strdup(name),
                       .collection = hq_strdup(collection),
                       .member = hq_strdup(member),
                       .type = type,
-                      .is_jagged = is_jagged};
+                      .depth = (uint8_t)depth};
 }
 
 hq_schema *schema_copy(const hq_schema *schema)
@@ -44,17 +44,17 @@ hq_schema *schema_copy(const hq_schema *schema)
     hq_schema *copy = schema_new();
     for (size_t i = 0; i < schema->count; i++) {
         const hq_field *field = &schema->fields[i];
-        append(copy, field_of(field->name, field->collection, field->member, field->type, field->is_jagged));
+        append(copy, field_of(field->name, field->collection, field->member, field->type, field->depth));
     }
     return copy;
 }
 
 hq_error schema_add(hq_schema *schema, const char *name, const char *collection, const char *member, hq_type type,
-                    bool is_jagged)
+                    unsigned depth)
 {
     if (schema_find(schema, name))
         return HQ_EEXISTS;
-    append(schema, field_of(name, collection, member, type, is_jagged));
+    append(schema, field_of(name, collection, member, type, depth));
     return HQ_OK;
 }
 
@@ -89,7 +89,7 @@ bool schema_agrees(const hq_schema *one, const hq_schema *other, const char *con
 {
     for (size_t i = 0; i < count; i++) {
         const hq_field *a = schema_find(one, names[i]), *b = schema_find(other, names[i]);
-        if (!a || !b || a->type != b->type || a->is_jagged != b->is_jagged) {
+        if (!a || !b || a->type != b->type || a->depth != b->depth) {
             *name_r = names[i];
             return false;
         }
@@ -103,7 +103,7 @@ void schema_encode(const hq_schema *schema, hq_buffer *buffer)
     for (size_t i = 0; i < schema->count; i++) {
         const hq_field *field = &schema->fields[i];
         buffer_u8(buffer, (uint8_t)field->type);
-        buffer_u8(buffer, (uint8_t)(field->is_jagged | (field->collection ? 2 : 0)));
+        buffer_u8(buffer, (uint8_t)(field->depth << 1 | (field->collection ? HAS_COLLECTION : 0)));
         buffer_text(buffer, field->name);
         if (field->collection) {
             buffer_text(buffer, field->collection);
@@ -117,14 +117,15 @@ static bool decode_field(hq_cursor *cursor, hq_schema *schema)
     hq_field field = {0};
     uint8_t type = cursor_u8(cursor), flags = cursor_u8(cursor);
     field.type = (hq_type)type;
-    field.is_jagged = flags & 1;
+    field.depth = flags >> 1;
     field.name = cursor_text(cursor, MAX_NAME);
-    if (flags & 2) {
+    if (flags & HAS_COLLECTION) {
         field.collection = cursor_text(cursor, MAX_NAME);
         field.member = cursor_text(cursor, MAX_NAME);
     }
     append(schema, field);
-    return !cursor->bad && type < HQ_TYPE_COUNT && flags < 4;
+    return !cursor->bad && type < HQ_TYPE_COUNT && field.depth <= HQ_MAX_DEPTH &&
+           (!field.collection || field.depth <= 1);
 }
 
 static int compare_names(const void *one, const void *other)

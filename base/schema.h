@@ -2,7 +2,7 @@
  *
  * A collection is a set of jagged columns that have the same number of values in every entry: nMuon with
  * Muon_pt[nMuon], Muon_eta[nMuon] is the collection "Muon" with members "pt", "eta". A jagged column outside any
- * collection stands alone.
+ * collection stands alone, and so does every column of lists of lists.
  */
 #ifndef HQ_BASE_SCHEMA_H
 #define HQ_BASE_SCHEMA_H
@@ -19,7 +19,7 @@ typedef struct hq_field {
     char *collection; /* "Muon"; NULL outside any collection */
     char *member;     /* "pt"; NULL outside any collection */
     hq_type type;
-    bool is_jagged;
+    uint8_t depth; /* 0: flat, 1: jagged, 2: lists of lists … up to HQ_MAX_DEPTH; a member of a collection has 1 */
 } hq_field;
 
 typedef struct hq_schema {
@@ -33,7 +33,7 @@ hq_schema *schema_copy(const hq_schema *schema);
 
 /* Appends a field; the texts are copied. HQ_EEXISTS if the name is there already. */
 hq_error schema_add(hq_schema *schema, const char *name, const char *collection, const char *member, hq_type type,
-                    bool is_jagged);
+                    unsigned depth);
 
 /* The field of that full name, or of that collection's member; NULL if there is none. */
 const hq_field *schema_find(const hq_schema *schema, const char *name);

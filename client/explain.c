@@ -13,7 +13,7 @@ static void print_columns(FILE *to, const hq_program *program, const hq_dataset 
             dataset->partition_count, dataset->partition_count == 1 ? "" : "s");
     for (size_t i = 0; i < count; i++) {
         const hq_field *field = program_column(program, i);
-        fprintf(to, "  %-32s %s%s", field->name, hq_type_name(field->type), field->is_jagged ? "[]" : "");
+        fprintf(to, "  %-32s %s%s", field->name, hq_type_name(field->type), field->depth ? "[]" : "");
         if (field->collection)
             fprintf(to, "  as %s of %s", field->member, field->collection);
         fprintf(to, "\n");

@@ -278,7 +278,7 @@ static json_t *json_of_branch(const hq_tree *tree, const hq_branch_info *info)
     json_object_set_new(json, "title", text_of(info->title));
     json_object_set_new(json, "type", text_of(info->type));
     json_object_set_new(json, "values", text_or_null(is_column ? hq_type_name(field->type) : NULL));
-    json_object_set_new(json, "jagged", is_column ? json_boolean(field->is_jagged) : json_null());
+    json_object_set_new(json, "jagged", is_column ? json_boolean(field->depth > 0) : json_null());
     json_object_set_new(json, "collection", text_or_null(is_column ? field->collection : NULL));
     json_object_set_new(json, "member", text_or_null(is_column ? field->member : NULL));
     json_object_set_new(json, "entries", json_integer((json_int_t)info->entries));

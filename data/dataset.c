@@ -37,7 +37,7 @@ typedef struct file_planning {
 static bool fields_agree(const hq_field *one, const hq_field *other)
 {
     bool has_collection = one->collection != NULL;
-    return one->type == other->type && one->is_jagged == other->is_jagged &&
+    return one->type == other->type && one->depth == other->depth &&
            has_collection == (other->collection != NULL) &&
            (!has_collection ||
             (strcmp(one->collection, other->collection) == 0 && strcmp(one->member, other->member) == 0));
@@ -220,7 +220,7 @@ static void gather_schema(const file_planning *planning, const uint32_t *indexes
         const hq_field *field = &planning->schema->fields[i];
         size_t by = atomic_load(&planning->dropped_by[i]);
         if (by == 0) {
-            schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->is_jagged);
+            schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->depth);
             continue;
         }
         HQ_GROW(dataset->dropped, dataset->dropped_count, capacity);

@@ -129,11 +129,11 @@ static uint32_t use_column(hq_checker *checker, const hq_field *field)
         if (strcmp(columns->fields[i].name, field->name) == 0)
             return i;
     uint32_t column = (uint32_t)columns->count;
-    schema_add(columns, field->name, field->collection, field->member, field->type, field->is_jagged);
-    uint32_t group = field->is_jagged ? find_group(checker, field->collection) : NO_COLUMN;
+    schema_add(columns, field->name, field->collection, field->member, field->type, field->depth);
+    uint32_t group = field->depth ? find_group(checker, field->collection) : NO_COLUMN;
     ARENA_GROW(program->arena, program->column_groups, column, program->column_group_capacity);
     program->column_groups[column] = group;
-    if (field->is_jagged && program->groups[group].column == NO_COLUMN)
+    if (field->depth && program->groups[group].column == NO_COLUMN)
         program->groups[group].column = column;
     return column;
 }
@@ -148,8 +148,7 @@ void check_complete_groups(hq_checker *checker)
         const hq_field *best = NULL;
         for (size_t j = 0; j < checker->schema->count; j++) {
             const hq_field *field = &checker->schema->fields[j];
-            if (field->is_jagged && field->collection &&
-                strcmp(field->collection, program->groups[i].collection) == 0 &&
+            if (field->depth && field->collection && strcmp(field->collection, program->groups[i].collection) == 0 &&
                 (!best || hq_type_size(field->type) < hq_type_size(best->type)))
                 best = field;
         }
@@ -165,10 +164,13 @@ static hq_value sequence_of(hq_checker *checker, hq_kind kind, uint32_t ref, uin
         .part = {build_read(checker, EXPR_BEGIN, group, NULL), build_read(checker, EXPR_END, group, NULL)}};
 }
 
-static hq_value value_of_field(hq_checker *checker, const hq_field *field)
+static hq_value value_of_field(hq_checker *checker, const hq_node *node, const hq_field *field)
 {
+    if (field->depth > 1)
+        source_fail(checker->source, node->at, "a query reads flat columns and those with one list in an entry",
+                    "the column %.200s has lists of lists", field->name);
     uint32_t column = use_column(checker, field);
-    if (field->is_jagged)
+    if (field->depth)
         return sequence_of(checker, KIND_LIST, column, checker->program->column_groups[column]);
     return value_of(build_read(checker, EXPR_FLAT, column, NULL));
 }
@@ -176,7 +178,7 @@ static hq_value value_of_field(hq_checker *checker, const hq_field *field)
 static bool has_jagged_member(const hq_schema *schema, const char *collection)
 {
     for (size_t i = 0; i < schema->count; i++)
-        if (schema->fields[i].is_jagged && schema->fields[i].collection &&
+        if (schema->fields[i].depth && schema->fields[i].collection &&
             strcmp(schema->fields[i].collection, collection) == 0)
             return true;
     return false;
@@ -214,14 +216,14 @@ static hq_value event_attribute(hq_checker *checker, const hq_node *node)
     if (!field)
         source_fail(checker->source, node->at, hint_for_column(checker, name),
                     "event.%.200s: no such collection or column", name);
-    return value_of_field(checker, field);
+    return value_of_field(checker, node, field);
 }
 
 hq_value check_column(hq_checker *checker, const hq_node *node, const char *name)
 {
     const hq_field *field = schema_find(checker->schema, name);
     if (field)
-        return value_of_field(checker, field);
+        return value_of_field(checker, node, field);
     hq_guess guess = {.wrong = name};
     guess_columns(&guess, checker->schema, false);
     const char *hint = has_jagged_member(checker->schema, name)
@@ -234,7 +236,7 @@ hq_value check_column(hq_checker *checker, const hq_node *node, const char *name
 static const hq_field *find_member(hq_checker *checker, uint32_t collection, const char *member)
 {
     const hq_field *field = schema_find_member(checker->schema, collection_of(checker, collection), member);
-    return field && field->is_jagged ? field : NULL;
+    return field && field->depth ? field : NULL;
 }
 
 /* "its members are charge, eta, phi": as many as find room. */
@@ -245,7 +247,7 @@ static const char *list_members(hq_checker *checker, const char *collection)
     const char *between = " ";
     for (size_t i = 0; i < checker->schema->count; i++) {
         const hq_field *field = &checker->schema->fields[i];
-        if (!field->is_jagged || !field->collection || !field->member || strcmp(field->collection, collection) != 0)
+        if (!field->depth || !field->collection || !field->member || strcmp(field->collection, collection) != 0)
             continue;
         if (used + strlen(field->member) + 8 > sizeof text) {
             snprintf(text + used, sizeof text - used, ", …");
@@ -267,7 +269,7 @@ static const hq_expr *record_member(hq_checker *checker, const hq_node *node, co
     hq_guess guess = {.wrong = member};
     for (size_t i = 0; i < checker->schema->count; i++) {
         const hq_field *other = &checker->schema->fields[i];
-        if (other->is_jagged && other->collection && other->member && strcmp(other->collection, collection) == 0)
+        if (other->depth && other->collection && other->member && strcmp(other->collection, collection) == 0)
             guess_try(&guess, other->member);
     }
     const char *hint = guess_hint(checker->source, &guess, "");

@@ -221,9 +221,8 @@ static void copy_facts(hq_code *code, const hq_program *program)
     code->columns = schema_copy(program->columns);
     code->group_columns = hq_calloc(program->columns->count + 1, sizeof *code->group_columns);
     for (size_t i = 0; i < program->columns->count; i++)
-        code->group_columns[i] = program->columns->fields[i].is_jagged
-                                     ? program->groups[program->column_groups[i]].column
-                                     : (uint32_t)i;
+        code->group_columns[i] = program->columns->fields[i].depth ? program->groups[program->column_groups[i]].column
+                                                                   : (uint32_t)i;
     code->shape = program_new_hists(program);
     code->fault_count = program->fault_count;
     code->has_memory = program->has_memory;
@@ -342,14 +341,15 @@ static hq_error check_column(const hq_code *code, const hq_run *run, size_t inde
 {
     const hq_field *field = &code->columns->fields[index];
     const hq_column *column = run->columns[index];
-    if (column->type != field->type || (column->offsets != NULL) != field->is_jagged)
-        return hq_fail(reason, HQ_EMISMATCH, "the column %s is %s%s, and the query was compiled for %s%s", field->name,
-                       column->offsets ? "jagged " : "", hq_type_name(column->type), field->is_jagged ? "jagged " : "",
-                       hq_type_name(field->type));
+    if (column->type != field->type || column_depth(column) != field->depth)
+        return hq_fail(reason, HQ_EMISMATCH,
+                       "the column %s is %s with lists to depth %u, and the query was compiled for %s with depth %u",
+                       field->name, hq_type_name(column->type), column_depth(column), hq_type_name(field->type),
+                       (unsigned)field->depth);
     if (column->entries != run->entries)
         return hq_fail(reason, HQ_EMISMATCH, "the column %s has %llu entries where %llu were expected", field->name,
                        (unsigned long long)column->entries, (unsigned long long)run->entries);
-    if (!field->is_jagged)
+    if (!field->depth)
         return HQ_OK;
     if (column->offsets[0] != 0 || column->offsets[column->entries] > column->value_count)
         return hq_fail(reason, HQ_EMISMATCH, "the offsets of the column %s do not fit its values", field->name);

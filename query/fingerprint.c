@@ -103,8 +103,8 @@ hq_hash typed_fingerprint(const hq_program *program)
         const hq_field *field = &program->columns->fields[i];
         hasher_add_text(hasher, field->name);
         hasher_add_u64(hasher, field->type);
-        hasher_add_u64(hasher, field->is_jagged);
-        hasher_add_u64(hasher, field->is_jagged ? program->column_groups[i] : 0);
+        hasher_add_u64(hasher, field->depth);
+        hasher_add_u64(hasher, field->depth ? program->column_groups[i] : 0);
     }
     hasher_add_u64(hasher, program->group_count);
     hasher_add_u64(hasher, program->slot_count);

@@ -66,12 +66,43 @@ static void sizes_beyond_the_limit_are_refused(void **state)
     assert_null(column_new(HQ_INT8, 10, (uint64_t)UINT32_MAX + 1, 1, SIZE_MAX));
 }
 
+static void lists_of_lists_have_offsets_at_every_level(void **state)
+{
+    (void)state;
+    const uint64_t lists[] = {5, 7};
+    hq_column *column = column_new_deep(HQ_FLOAT32, 3, lists, 2, 11, 4096);
+    assert_non_null(column);
+    assert_int_equal(column_depth(column), 3);
+    assert_int_equal(column->inner_count, 2);
+    memset(column->offsets, 0, 4 * sizeof(uint32_t));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(column->inner[i].count, lists[i]);
+        memset(column->inner[i].offsets, 0, (lists[i] + 1) * sizeof(uint32_t));
+    }
+    assert_true(column->bytes >= 11 * 4 + (4 + 6 + 8) * sizeof(uint32_t));
+    size_t all = column->bytes;
+    column_free(&column);
+    assert_null(
+        column_new_deep(HQ_FLOAT32, 3, lists, 2, 11, all - 9 * sizeof(uint32_t))); /* the last level does not fit */
+    const uint64_t many[] = {UINT32_MAX};
+    assert_null(column_new_deep(HQ_INT8, 1, many, 1, 1, SIZE_MAX));
+    column = column_new_deep(HQ_INT8, 3, NULL, 0, 3, 4096);
+    assert_non_null(column);
+    assert_int_equal(column_depth(column), 1);
+    column_free(&column);
+    column = column_new(HQ_INT8, 3, 3, 0, 4096);
+    assert_non_null(column);
+    assert_int_equal(column_depth(column), 0);
+    column_free(&column);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_have_numpys_names_and_sizes),
         cmocka_unit_test(values_are_aligned_and_padded),
         cmocka_unit_test(sizes_beyond_the_limit_are_refused),
+        cmocka_unit_test(lists_of_lists_have_offsets_at_every_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

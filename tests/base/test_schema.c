@@ -16,6 +16,7 @@ static hq_schema *example(void)
     assert_int_equal(schema_add(schema, "Muon_pt", "Muon", "pt", HQ_FLOAT32, true), HQ_OK);
     assert_int_equal(schema_add(schema, "Muon_charge", "Muon", "charge", HQ_INT32, true), HQ_OK);
     assert_int_equal(schema_add(schema, "alone", NULL, NULL, HQ_BOOL, true), HQ_OK);
+    assert_int_equal(schema_add(schema, "deep", NULL, NULL, HQ_INT16, 3), HQ_OK);
     return schema;
 }
 
@@ -31,7 +32,7 @@ static void fields_are_found_by_name_and_by_member(void **state)
     assert_true(schema_has_collection(schema, "Muon"));
     assert_false(schema_has_collection(schema, "MET"));
     assert_int_equal(schema_add(schema, "alone", NULL, NULL, HQ_BOOL, true), HQ_EEXISTS);
-    assert_int_equal(schema->count, 4);
+    assert_int_equal(schema->count, 5);
     schema_free(&schema);
     assert_null(schema);
     schema_free(&schema);
@@ -42,7 +43,7 @@ static void a_copy_is_its_own(void **state)
     (void)state;
     hq_schema *schema = example(), *copy = schema_copy(schema);
     schema_free(&schema);
-    assert_int_equal(copy->count, 4);
+    assert_int_equal(copy->count, 5);
     assert_string_equal(copy->fields[1].collection, "Muon");
     assert_null(copy->fields[0].collection);
     schema_free(&copy);
@@ -79,7 +80,7 @@ static void bytes_go_there_and_back(void **state)
     for (size_t i = 0; i < schema->count; i++) {
         assert_string_equal(back->fields[i].name, schema->fields[i].name);
         assert_int_equal(back->fields[i].type, schema->fields[i].type);
-        assert_int_equal(back->fields[i].is_jagged, schema->fields[i].is_jagged);
+        assert_int_equal(back->fields[i].depth, schema->fields[i].depth);
     }
     schema_encode(back, &again);
     assert_int_equal(again.size, buffer.size);
@@ -116,7 +117,7 @@ static void other_bytes_are_refused(void **state)
     buffer.bytes[4] = HQ_TYPE_COUNT; /* no such type */
     assert_no_schema(buffer.bytes, buffer.size);
     buffer.bytes[4] = HQ_FLOAT32;
-    buffer.bytes[5] = 4; /* no such shape */
+    buffer.bytes[5] = (HQ_MAX_DEPTH + 1) << 1; /* lists too deep */
     assert_no_schema(buffer.bytes, buffer.size);
     memset(buffer.bytes, 0xff, 4); /* four thousand million fields */
     assert_no_schema(buffer.bytes, buffer.size);

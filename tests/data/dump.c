@@ -43,7 +43,7 @@ static void answer_open(dump_session *session, char *argument)
     printf("ok %" PRIu64 " %zu %zu\n", tree_entries(session->tree), schema->count, count - schema->count);
     for (size_t i = 0; i < schema->count; i++)
         printf("%s\t%s\t%s\n", schema->fields[i].name, hq_type_name(schema->fields[i].type),
-               schema->fields[i].is_jagged ? "jagged" : "flat");
+               schema->fields[i].depth ? "jagged" : "flat");
     for (size_t i = 0; i < count; i++)
         if (tree_branch(session->tree, i)->unreadable)
             printf("%s\t%s\t%s\n", tree_branch(session->tree, i)->name, tree_branch(session->tree, i)->type,

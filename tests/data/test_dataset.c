@@ -162,7 +162,7 @@ static void only_columns_that_all_files_have_are_left(void **state)
                                         "only_x.root"};
     hq_dataset *dataset = plan(specs, 1, 100);
     assert_non_null(schema_find(dataset->schema, "p"));
-    assert_true(schema_find(dataset->schema, "p")->is_jagged);
+    assert_int_equal(schema_find(dataset->schema, "p")->depth, 1);
     assert_int_equal(schema_find(dataset->schema, "n")->type, HQ_INT32);
     dataset_free(&dataset);
     dataset = plan(specs, 2, 100);

@@ -407,7 +407,7 @@ static void test_collections_come_from_counters(void **state)
     assert_non_null(field);
     assert_string_equal(field->name, "Muon_Px");
     assert_int_equal(field->type, HQ_FLOAT32);
-    assert_true(field->is_jagged);
+    assert_true(field->depth);
     assert_non_null(schema_find_member(schema, "Jet", "ID"));
     assert_null(schema_find(schema, "NMuon")->collection);
     assert_null(schema_find(schema, "MET_px")->collection); /* flat, whatever its name */

@@ -31,10 +31,10 @@ static hq_schema *make_schema(void)
 
 static hq_column *make_column(const hq_field *field)
 {
-    uint64_t values = field->is_jagged ? 4 : ENTRIES;
-    hq_column *column = column_new(field->type, ENTRIES, values, field->is_jagged, SIZE_MAX);
+    uint64_t values = field->depth ? 4 : ENTRIES;
+    hq_column *column = column_new(field->type, ENTRIES, values, field->depth, SIZE_MAX);
     memset(column->values, 0, values * hq_type_size(field->type));
-    if (field->is_jagged) {
+    if (field->depth) {
         column->offsets[0] = 0;
         for (int i = 0; i < ENTRIES; i++)
             column->offsets[i + 1] = column->offsets[i] + COUNTS[i];
