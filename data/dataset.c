@@ -37,8 +37,7 @@ typedef struct file_planning {
 static bool fields_agree(const hq_field *one, const hq_field *other)
 {
     bool has_collection = one->collection != NULL;
-    return one->type == other->type && one->depth == other->depth &&
-           has_collection == (other->collection != NULL) &&
+    return one->type == other->type && one->depth == other->depth && has_collection == (other->collection != NULL) &&
            (!has_collection ||
             (strcmp(one->collection, other->collection) == 0 && strcmp(one->member, other->member) == 0));
 }
