@@ -9,6 +9,7 @@
 - event.Name is the collection, a sequence of records; event.name any other column; event["its full name"] any column.
 """
 
+import functools
 import glob
 import os
 import re
@@ -227,14 +228,30 @@ def trees_of(spec):
     return [open_tree(path, name) for path in paths]
 
 
+class Table:
+    """What is known of one tree: its columns are read once, however often it is gone through."""
+
+    def __init__(self, tree):
+        self.columns = columns_of(tree)
+        self.collections = collections_of(self.columns)
+        self.entries = tree.num_entries
+
+
+@functools.cache
+def tables_of(spec):
+    return [Table(tree) for tree in trees_of(spec)]
+
+
 class Events:
-    def __init__(self, specs):
-        self.specs = specs
+    """All events of the files, or those of the first one's entries that a range names."""
+
+    def __init__(self, specs, entries=None):
+        self.specs, self.entries = specs, entries
 
     def __iter__(self):
         for spec in self.specs:
-            for tree in trees_of(spec):
-                columns = columns_of(tree)
-                collections = collections_of(columns)
-                for entry in range(tree.num_entries):
-                    yield Event(columns, collections, entry)
+            for table in tables_of(spec):
+                for entry in range(table.entries) if self.entries is None else self.entries:
+                    yield Event(table.columns, table.collections, entry)
+                if self.entries is not None:
+                    return

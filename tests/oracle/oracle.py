@@ -504,13 +504,14 @@ def namespace(events):
     return {"__builtins__": names, "__hq_number": number, "__hq_power": power, "__hq_bool": bool, "events": events}
 
 
-def run(query_path, specs):
-    """The histograms of the query by name, in the order of their declaration."""
+def run(query_path, specs, entries=None):
+    """The histograms of the query by name, in the order of their declaration; of all entries, or of a range of the first
+    file's."""
     with open(query_path, encoding="utf-8") as file:
         tree = ast.parse(file.read(), query_path)
     weighted = weighted_names(tree)
     code = compile(ast.fix_missing_locations(Operands().visit(tree)), query_path, "exec")
-    names = namespace(Events(specs))
+    names = namespace(Events(specs, entries))
     with np.errstate(all="ignore"):
         exec(code, names)
     hists = {name: value for name, value in names.items() if isinstance(value, Hist)}
@@ -526,6 +527,8 @@ def json_text(value, depth=0):
                            for key, item in value.items())
         return f"{{\n{inner}\n{'  ' * depth}}}" if inner else "{}"
     if isinstance(value, np.ndarray):
+        if value.dtype.kind != "f" or np.isfinite(value).all():
+            return json.dumps(value.tolist())
         value = value.tolist()
     if isinstance(value, list):
         return f"[{', '.join(json_text(item, depth + 1) for item in value)}]"

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """Runs queries by hq and by the oracle, and compares.
 
-usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [--random COUNT] [--seed N] [QUERY ...]
+usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [QUERY ...]
+       run.py [--data DIR] --random COUNT [--seed N] [--batch PROGRAM] [--jobs N]
 
 Each query names its data in comments at its top, "# data: uproot-HZZ.root:events": files, relative to --data (or a
-folder in it); mini.root is made by mini.py. Without QUERY it takes all of queries/ and of tests/oracle/queries/. With
---random it makes queries itself instead, and keeps those that differ in the working directory. hq is run as
+folder in it); mini.root is made by mini.py. Without QUERY it takes all of queries/ and of tests/oracle/queries/. hq is
+run as
 
     $HQ_BIN/hq-submit --local --fresh --json OUT QUERY FILE ...
+
+With --random it makes queries itself instead and runs them by batch.py, with the library behind hq-submit alone, some
+hundred in a minute; those that differ it keeps in the working directory, to be run again by name.
 
 Exit code 1 if any result differs or hq fails.
 """
 
 import argparse
+import functools
 import glob
 import json
 import os
@@ -23,10 +28,10 @@ import sys
 import tempfile
 import time
 
+import batch
 import compare
 import mini
 import oracle
-from random_query import random_query
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIME_LIMIT_S = 120
@@ -86,14 +91,18 @@ def report(query, command, data_dir):
     return not found
 
 
-def report_random(seed, command, data_dir):
-    query = f"random-{seed}.py"
-    with open(query, "w", encoding="utf-8") as file:
-        file.write(random_query(seed))
-    is_equal = report(query, command, data_dir)
-    if is_equal:
-        os.remove(query)
-    return is_equal
+def report_random(program, data_dir, seeds, jobs):
+    """Prints what differs, and now and then how far it is; for each query, whether it is equal."""
+    mini.made(data_dir)  # once, before there are several processes
+    equal = []
+    begin = time.monotonic()
+    for name, found in batch.run(program, functools.partial(data_of, data_dir=data_dir), seeds, jobs):
+        equal.append(not found)
+        if found:
+            print(f"differs  {name}", *(f"         {text}" for text in found), sep="\n", flush=True)
+        if len(equal) % 500 == 0:
+            print(f"{len(equal)} queries in {time.monotonic() - begin:.0f} s, {equal.count(False)} differ", flush=True)
+    return equal
 
 
 def main():
@@ -104,11 +113,14 @@ def main():
                         default=f"{os.environ.get('HQ_BIN', 'bin')}/hq-submit --local --fresh")
     parser.add_argument("--random", type=int, default=0, metavar="COUNT", help="queries at random instead")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first, default: %(default)s")
+    parser.add_argument("--batch", metavar="PROGRAM", help="what runs them, default: %(default)s",
+                        default=f"{os.path.dirname(os.environ.get('HQ_BIN', 'build/bin'))}/tests/oracle_batch")
+    parser.add_argument("--jobs", type=int, metavar="N", help="how many at a time, default: one a core")
     arguments = parser.parse_args()
     command = shlex.split(arguments.hq)
     if arguments.random:
         seeds = range(arguments.seed, arguments.seed + arguments.random)
-        equal = [report_random(seed, command, arguments.data) for seed in seeds]
+        equal = report_random(arguments.batch, arguments.data, seeds, arguments.jobs)
     else:
         equal = [report(query, command, arguments.data) for query in arguments.queries or all_queries()]
     print(f"{sum(equal)} of {len(equal)} queries give the same as CPython")
