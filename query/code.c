@@ -1,19 +1,15 @@
 #include "query/code.h"
 
 #include <llvm-c/Analysis.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
-#include <llvm-c/Target.h>
-#include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "query/code_emit.h"
+#include "query/code_jit.h"
 #include "query/code_module.h"
 
 enum { ENTRIES_BETWEEN_LOOKS = 1024 };
@@ -23,8 +19,7 @@ typedef int32_t (*run_function)(const column_view *columns, void *const *bins, i
 
 /* All it needs of the program is copied: code may outlive it. */
 struct hq_code {
-    LLVMOrcLLJITRef jit;
-    run_function run;
+    jit_piece piece; /* a run_function */
     hq_schema *columns;
     uint32_t *group_columns; /* for each column, the one whose offsets its group goes by; itself if flat */
     hq_histset *shape;       /* empty histograms as the program declares them */
@@ -36,49 +31,7 @@ struct hq_code {
     size_t memo_count;
 };
 
-static pthread_once_t target_once = PTHREAD_ONCE_INIT;
-
-static void initialise(void)
-{
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-}
-
-void code_start(void)
-{
-    pthread_once(&target_once, initialise);
-}
-
 /* --- compiling --- */
-
-static hq_error fail_with(hq_reason *reason, LLVMErrorRef error, const char *what)
-{
-    char *message = LLVMGetErrorMessage(error);
-    hq_error code = hq_fail(reason, HQ_EINTERNAL, "compiling the query: %s: %s", what, message);
-    LLVMDisposeErrorMessage(message);
-    return code;
-}
-
-LLVMTargetMachineRef code_machine(hq_reason *reason)
-{
-    char *triple = LLVMGetDefaultTargetTriple();
-    char *cpu = LLVMGetHostCPUName();
-    char *features = LLVMGetHostCPUFeatures();
-    char *message = NULL;
-    LLVMTargetRef target;
-    LLVMTargetMachineRef machine = NULL;
-    if (LLVMGetTargetFromTriple(triple, &target, &message)) {
-        hq_fail(reason, HQ_EUNSUPPORTED, "LLVM cannot compile for this machine (%s): %s", triple, message);
-        LLVMDisposeMessage(message);
-    } else {
-        machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                          LLVMCodeModelSmall);
-    }
-    LLVMDisposeMessage(triple);
-    LLVMDisposeMessage(cpu);
-    LLVMDisposeMessage(features);
-    return machine;
-}
 
 /* What LLVM's own -O2 does that helps an event loop, once and in this order; it takes half the time of -O2 and gives
  * code that is as fast (docs/performance.md). Loops are not unrolled: objects are few. */
@@ -101,119 +54,57 @@ static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, hq_
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMErrorRef error = LLVMRunPasses(module, PASSES, machine, options);
     LLVMDisposePassBuilderOptions(options);
-    return error ? fail_with(reason, error, "optimising") : HQ_OK;
+    return error ? jit_fail(reason, error, "optimising") : HQ_OK;
 }
 
-/* With a machine like the one the passes asked. */
-static LLVMErrorRef start_jit(LLVMOrcLLJITRef *jit_r, hq_reason *reason)
+hq_error code_module(const hq_program *program, LLVMTargetMachineRef machine, code_unit *unit_r, hq_reason *reason)
 {
-    LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-    LLVMTargetMachineRef machine = code_machine(reason);
-    if (machine) /* else LLVM looks for one itself */
-        LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder,
-                                                      LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
-    return LLVMOrcCreateLLJIT(jit_r, builder);
-}
-
-static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, uintptr_t address)
-{
-    LLVMJITSymbolFlags flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
-    return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit, name), {address, flags}};
-}
-
-/* Tells the machine code where the functions are that it calls. */
-static hq_error define_symbols(LLVMOrcLLJITRef jit, hq_reason *reason)
-{
-    size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 8, sizeof *symbols);
-    for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
-        char name[64];
-        const math_function *function = &MATH_FUNCTIONS[i];
-        snprintf(name, sizeof name, CODE_MATH_FORMAT, i);
-        symbols[count++] = symbol_at(jit, name,
-                                     function->unary ? (uintptr_t)function->unary : (uintptr_t)function->binary);
-    }
-    symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
-    symbols[count++] = symbol_at(jit, CODE_COUNT_NAME, (uintptr_t)code_count);
-    symbols[count++] = symbol_at(jit, CODE_SINCOS_NAME, (uintptr_t)code_sincos);
-    symbols[count++] = symbol_at(jit, CODE_POWER_NAME, (uintptr_t)math_int_power);
-    symbols[count++] = symbol_at(jit, CODE_ROOM_NAME, (uintptr_t)code_room);
-    symbols[count++] = symbol_at(jit, CODE_SORT_NAME, (uintptr_t)code_sort);
-    symbols[count++] = symbol_at(jit, CODE_EDGES_NAME, (uintptr_t)code_count_edges);
-    symbols[count++] = symbol_at(jit, CODE_CATEGORY_NAME, (uintptr_t)code_find_category);
-    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
-    free(symbols);
-    LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), unit);
-    if (error) {
-        LLVMOrcDisposeMaterializationUnit(unit);
-        return fail_with(reason, error, "defining symbols");
-    }
-    /* On a machine without an instruction for it LLVM calls the C library for floor and its kin. */
-    LLVMOrcDefinitionGeneratorRef generator = NULL;
-    error = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&generator, LLVMOrcLLJITGetGlobalPrefix(jit), NULL,
-                                                                 NULL);
-    if (error)
-        return fail_with(reason, error, "looking at the process's symbols");
-    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), generator);
-    return HQ_OK;
-}
-
-hq_error code_module(const hq_program *program, LLVMOrcThreadSafeModuleRef *module_r, hq_reason *reason)
-{
-    LLVMTargetMachineRef machine = code_machine(reason);
-    if (!machine)
-        return HQ_EUNSUPPORTED;
-    LLVMOrcThreadSafeContextRef shared = LLVMOrcCreateNewThreadSafeContext();
-    LLVMContextRef context = LLVMOrcThreadSafeContextGetContext(shared);
-    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("hq", context);
+    code_unit unit = {.context = LLVMContextCreate()};
+    unit.module = LLVMModuleCreateWithNameInContext("hq", unit.context);
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetTarget(module, triple);
-    LLVMSetModuleDataLayout(module, layout);
+    LLVMSetTarget(unit.module, triple);
+    LLVMSetModuleDataLayout(unit.module, layout);
     LLVMDisposeTargetData(layout);
     LLVMDisposeMessage(triple);
 
-    hq_emit emit = {.program = program, .context = context, .module = module};
-    emit.builder = LLVMCreateBuilderInContext(context);
+    hq_emit emit = {.program = program, .context = unit.context, .module = unit.module};
+    emit.builder = LLVMCreateBuilderInContext(unit.context);
     emit_function(&emit);
     LLVMDisposeBuilder(emit.builder);
     emit_clear(&emit);
 
-    hq_error error = optimise(module, machine, reason);
+    hq_error error = optimise(unit.module, machine, reason);
     if (error)
-        LLVMDisposeModule(module);
+        code_unit_clear(&unit);
     else
-        *module_r = LLVMOrcCreateNewThreadSafeModule(module, shared);
-    LLVMOrcDisposeThreadSafeContext(shared);
-    LLVMDisposeTargetMachine(machine);
+        *unit_r = unit;
     return error;
+}
+
+void code_unit_clear(code_unit *unit)
+{
+    LLVMDisposeModule(unit->module);
+    LLVMContextDispose(unit->context);
+    *unit = (code_unit){0};
 }
 
 static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *reason)
 {
-    LLVMOrcThreadSafeModuleRef module;
-    hq_error error = code_module(program, &module, reason);
-    if (error)
-        return error;
-    LLVMErrorRef problem = start_jit(&code->jit, reason);
-    if (problem) {
-        LLVMOrcDisposeThreadSafeModule(module);
-        return fail_with(reason, problem, "starting the compiler");
+    LLVMTargetMachineRef machine = jit_take_machine(reason);
+    if (!machine)
+        return HQ_EUNSUPPORTED;
+    code_unit unit;
+    hq_error error = code_module(program, machine, &unit, reason);
+    if (!error) {
+        char name[JIT_NAME_SIZE];
+        jit_new_name(name);
+        LLVMSetValueName2(LLVMGetNamedFunction(unit.module, CODE_FUNCTION_NAME), name, strlen(name));
+        error = jit_link(machine, unit.module, name, &code->piece, reason);
+        code_unit_clear(&unit);
     }
-    error = define_symbols(code->jit, reason);
-    if (error) {
-        LLVMOrcDisposeThreadSafeModule(module);
-        return error;
-    }
-    problem = LLVMOrcLLJITAddLLVMIRModule(code->jit, LLVMOrcLLJITGetMainJITDylib(code->jit), module);
-    if (problem)
-        return fail_with(reason, problem, "handing the code over");
-    LLVMOrcExecutorAddress address;
-    problem = LLVMOrcLLJITLookup(code->jit, &address, CODE_FUNCTION_NAME);
-    if (problem)
-        return fail_with(reason, problem, "making machine code");
-    code->run = (run_function)(uintptr_t)address;
-    return HQ_OK;
+    jit_give_machine(&machine);
+    return error;
 }
 
 static void copy_facts(hq_code *code, const hq_program *program)
@@ -233,7 +124,6 @@ static void copy_facts(hq_code *code, const hq_program *program)
 
 hq_error code_compile(const hq_program *program, hq_code **code_r, hq_reason *reason)
 {
-    code_start();
     hq_code *code = hq_calloc(1, sizeof *code);
     copy_facts(code, program);
     code->is_flat = emit_is_flat(program);
@@ -252,11 +142,7 @@ void code_free(hq_code **code_p)
     hq_code *code = *code_p;
     if (!code)
         return;
-    if (code->jit) {
-        LLVMErrorRef error = LLVMOrcDisposeLLJIT(code->jit);
-        if (error)
-            LLVMConsumeError(error);
-    }
+    jit_unlink(&code->piece);
     for (size_t i = 0; i < code->fault_count; i++)
         free((char *)code->faults[i].text);
     free(code->faults);
@@ -393,6 +279,7 @@ static hq_error
 run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *const *bins, int64_t *const *fills,
            double *memo, uint64_t memo_objects, hq_reason *reason)
 {
+    run_function entries = (run_function)code->piece.address;
     code_state state = {.cancel = run->cancel, .deadline_ms = run->deadline_ms, .stopped = HQ_OK};
     if (code->has_memory)
         state.words = hq_calloc(CODE_MEMORY_WORDS, sizeof *state.words); /* pages that no list reaches cost nothing */
@@ -400,9 +287,8 @@ run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *con
     for (uint64_t first = 0; first < run->entries && outcome == OUTCOME_DONE; first += ENTRIES_BETWEEN_LOOKS) {
         uint64_t left = run->entries - first;
         uint64_t last = first + (left < ENTRIES_BETWEEN_LOOKS ? left : ENTRIES_BETWEEN_LOOKS);
-        outcome = code_look(&state)
-                      ? OUTCOME_STOPPED
-                      : (hq_outcome)code->run(views, bins, fills, &state, first, last, memo, memo_objects);
+        outcome = code_look(&state) ? OUTCOME_STOPPED
+                                    : (hq_outcome)entries(views, bins, fills, &state, first, last, memo, memo_objects);
     }
     free(state.words);
     if (outcome == OUTCOME_FAULT)
