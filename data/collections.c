@@ -1,5 +1,8 @@
 #include "data/collections.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "base/memory.h"
 
 static const char *last_part(const char *name)
@@ -14,34 +17,34 @@ static bool is_separator(char c)
 }
 
 /* What follows the collection's name and a separator in a column's, or NULL. */
-static const char *member_of(const hq_plan *plan, const char *collection)
+static const char *member_of(const hq_counted *column, const char *collection)
 {
-    const char *name = last_part(plan->name);
+    const char *name = last_part(column->name);
     size_t length = strlen(collection);
     if (strncmp(name, collection, length) != 0 || !is_separator(name[length]) || name[length + 1] == 0)
         return NULL;
     return name + length + 1;
 }
 
-static bool is_candidate(const hq_plan *plan, const hq_leaf *counter)
+static bool is_candidate(const hq_counted *column, const void *counter)
 {
-    return plan->shape == SHAPE_COUNTED && plan->counter == counter && plan->length == 1;
+    return column->counter && column->counter == counter;
 }
 
-static bool has_members(const hq_plan *plans, size_t count, const hq_leaf *counter, const char *collection)
+static bool has_members(const hq_counted *columns, size_t count, const hq_counted *first, const char *collection)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_candidate(&plans[i], counter) && member_of(&plans[i], collection))
+        if (is_candidate(&columns[i], first->counter) && member_of(&columns[i], collection))
             return true;
     return false;
 }
 
 /* From the counter's name; NULL if no column goes on from there. The caller frees it. */
-static char *name_from_counter(const hq_plan *plans, size_t count, const hq_leaf *counter)
+static char *name_from_counter(const hq_counted *columns, size_t count, const hq_counted *first)
 {
     static const char *const fronts[] = {"n_", "N_", "num_", "num", "Num", "n", "N", ""};
     static const char *const backs[] = {"_size", "_count", "_num", "_len", "_n", "_N", ".size", "_", ""};
-    const char *name = last_part(counter->name);
+    const char *name = last_part(first->counter_name);
     size_t length = strlen(name);
     for (size_t f = 0; f < sizeof fronts / sizeof *fronts; f++)
         for (size_t b = 0; b < sizeof backs / sizeof *backs; b++) {
@@ -50,7 +53,7 @@ static char *name_from_counter(const hq_plan *plans, size_t count, const hq_leaf
                 strcmp(name + length - back, backs[b]) != 0)
                 continue;
             char *collection = hq_strndup(name + front, length - front - back);
-            if (has_members(plans, count, counter, collection))
+            if (has_members(columns, count, first, collection))
                 return collection;
             free(collection);
         }
@@ -58,14 +61,14 @@ static char *name_from_counter(const hq_plan *plans, size_t count, const hq_leaf
 }
 
 /* From what the columns have in common; NULL if that is nothing, or there is only one. The caller frees it. */
-static char *name_from_columns(const hq_plan *plans, size_t count, const hq_leaf *counter)
+static char *name_from_columns(const hq_counted *columns, size_t count, const hq_counted *first)
 {
     char *front = NULL;
     size_t members = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_candidate(&plans[i], counter))
+        if (!is_candidate(&columns[i], first->counter))
             continue;
-        const char *name = last_part(plans[i].name);
+        const char *name = last_part(columns[i].name);
         size_t length = strcspn(name, "_.");
         bool fits = length > 0 && name[length] != 0;
         if (fits && !front)
@@ -80,50 +83,51 @@ static char *name_from_columns(const hq_plan *plans, size_t count, const hq_leaf
     return NULL;
 }
 
-static bool name_is_free(const hq_plan *plans, size_t count, const char *collection)
+static bool name_is_free(const hq_counted *columns, size_t count, const char *collection)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(plans[i].name, collection) == 0 ||
-            (plans[i].collection && strcmp(plans[i].collection, collection) == 0))
+        if (strcmp(columns[i].name, collection) == 0 ||
+            (columns[i].collection && strcmp(columns[i].collection, collection) == 0))
             return false;
     return true;
 }
 
-static bool member_is_free(const hq_plan *plans, size_t count, const char *collection, const char *member)
+static bool member_is_free(const hq_counted *columns, size_t count, const char *collection, const char *member)
 {
     for (size_t i = 0; i < count; i++)
-        if (plans[i].collection && strcmp(plans[i].collection, collection) == 0 && strcmp(plans[i].member, member) == 0)
+        if (columns[i].collection && strcmp(columns[i].collection, collection) == 0 &&
+            strcmp(columns[i].member, member) == 0)
             return false;
     return true;
 }
 
-static void gather(hq_plan *plans, size_t count, const hq_leaf *counter)
+static void gather(hq_counted *columns, size_t count, const hq_counted *first)
 {
-    char *collection = name_from_counter(plans, count, counter);
+    char *collection = first->counter_name ? name_from_counter(columns, count, first) : NULL;
     if (!collection)
-        collection = name_from_columns(plans, count, counter);
-    if (collection && name_is_free(plans, count, collection))
+        collection = name_from_columns(columns, count, first);
+    if (collection && name_is_free(columns, count, collection))
         for (size_t i = 0; i < count; i++) {
-            const char *member = is_candidate(&plans[i], counter) ? member_of(&plans[i], collection) : NULL;
-            if (!member || !member_is_free(plans, count, collection, member))
+            const char *member = is_candidate(&columns[i], first->counter) ? member_of(&columns[i], collection) : NULL;
+            if (!member || !member_is_free(columns, count, collection, member))
                 continue;
-            plans[i].collection = hq_strdup(collection);
-            plans[i].member = hq_strdup(member);
+            columns[i].collection = hq_strdup(collection);
+            columns[i].member = hq_strdup(member);
         }
     free(collection);
 }
 
-static bool came_before(const hq_plan *plans, size_t index)
+static bool came_before(const hq_counted *columns, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (is_candidate(&plans[i], plans[index].counter))
+        if (is_candidate(&columns[i], columns[index].counter))
             return true;
     return false;
 }
 
-void collections_find(hq_plan *plans, size_t count)
+void collections_find(hq_counted *columns, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_candidate(&plans[i], plans[i].counter) && !came_before(plans, i))
-            gather(plans, count, plans[i].counter);
+        if (columns[i].counter && !came_before(columns, i))
+            gather(columns, count, &columns[i]);
 }

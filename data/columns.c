@@ -350,12 +350,30 @@ static void add_branch(hq_columns *columns, const hq_model *model, const hq_bran
     free(path);
 }
 
+static void gather_collections(const hq_columns *columns)
+{
+    hq_counted *counted = hq_calloc(columns->plan_count, sizeof *counted);
+    for (size_t i = 0; i < columns->plan_count; i++) {
+        const hq_plan *plan = &columns->plans[i];
+        bool is_member = plan->shape == SHAPE_COUNTED && plan->length == 1;
+        counted[i].name = plan->name;
+        counted[i].counter = is_member ? plan->counter : NULL;
+        counted[i].counter_name = is_member ? plan->counter->name : NULL;
+    }
+    collections_find(counted, columns->plan_count);
+    for (size_t i = 0; i < columns->plan_count; i++) {
+        columns->plans[i].collection = counted[i].collection;
+        columns->plans[i].member = counted[i].member;
+    }
+    free(counted);
+}
+
 void columns_make(const hq_model *model, hq_columns *columns_r)
 {
     *columns_r = (hq_columns){.schema = schema_new()};
     for (size_t i = 0; i < model->branch_count; i++)
         add_branch(columns_r, model, model->branches[i], "");
-    collections_find(columns_r->plans, columns_r->plan_count);
+    gather_collections(columns_r);
     for (size_t i = 0; i < columns_r->plan_count; i++) {
         const hq_plan *plan = &columns_r->plans[i];
         schema_add(columns_r->schema, plan->name, plan->collection, plan->member, plan->type,

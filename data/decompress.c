@@ -5,11 +5,11 @@
 #include <lz4.h>
 #include <lzma.h>
 #include <string.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "base/memory.h"
 #include "data/bytes.h"
-#include "data/xxhash.h"
 
 enum {
     BLOCK_HEADER = 9,
@@ -118,7 +118,7 @@ static bool inflate_lz4(const block *in, uint8_t *out)
 {
     size_t size = in->size - LZ4_CHECKSUM;
     const uint8_t *data = in->data + LZ4_CHECKSUM;
-    return load_u64(in->data) == xxhash64(data, size) &&
+    return load_u64(in->data) == XXH64(data, size, 0) &&
            LZ4_decompress_safe((const char *)data, (char *)out, (int)size, (int)in->true_size) == (int)in->true_size;
 }
 
