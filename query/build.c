@@ -255,15 +255,23 @@ const hq_expr *build_cond(hq_checker *checker, const hq_expr *a, const hq_expr *
     return expr;
 }
 
+static const hq_expr *fold_call(hq_checker *checker, const math_function *entry, const hq_expr *a, const hq_expr *b)
+{
+    if (entry->int_unary)
+        return build_int(checker, entry->int_unary(a->value.integer));
+    if (entry->int_binary)
+        return build_int(checker, entry->int_binary(a->value.integer, b->value.integer));
+    return build_float(checker,
+                       entry->unary ? entry->unary(a->value.number) : entry->binary(a->value.number, b->value.number));
+}
+
 const hq_expr *build_call(hq_checker *checker, const char *function, const hq_expr *a, const hq_expr *b)
 {
     int index = math_find(function);
     const math_function *entry = &MATH_FUNCTIONS[index];
-    if (entry->unary && is_const(a))
-        return build_float(checker, entry->unary(a->value.number));
-    if (entry->binary && is_const(a) && is_const(b))
-        return build_float(checker, entry->binary(a->value.number, b->value.number));
-    hq_expr *expr = new_expr(checker, EXPR_CALL, SCALAR_FLOAT);
+    if (is_const(a) && (!b || is_const(b)))
+        return fold_call(checker, entry, a, b);
+    hq_expr *expr = new_expr(checker, EXPR_CALL, math_type(entry));
     expr->index = (uint32_t)index;
     expr->a = a;
     expr->b = b;
@@ -353,6 +361,43 @@ const hq_expr *build_copy(hq_checker *checker, const hq_expr *a)
     uint32_t slot = build_new_slot(checker, (hq_scalar)a->type);
     build_set(checker, slot, a);
     return build_slot(checker, slot);
+}
+
+const hq_expr *build_kernel(hq_checker *checker, uint32_t kernel, const hq_expr *address, const hq_expr *x)
+{
+    hq_stmt *stmt = build_stmt(checker, STMT_KERNEL);
+    stmt->slot = build_new_slot(checker, SCALAR_FLOAT);
+    stmt->index = kernel;
+    stmt->a = address;
+    stmt->b = x;
+    return build_slot(checker, stmt->slot);
+}
+
+const hq_expr *build_room(hq_checker *checker, int line, int64_t words)
+{
+    hq_block *outer = checker->block;
+    hq_block *body = &checker->program->body;
+    hq_block fresh = {0};
+    checker->block = &fresh;
+    uint32_t base = build_new_slot(checker, SCALAR_INT);
+    build_set(checker, base, build_int(checker, 0));
+    hq_stmt *room = build_stmt(checker, STMT_ROOM);
+    room->slot = base;
+    room->a = build_int(checker, 1);
+    room->c = build_int(checker, words);
+    room->index = build_room_fault(checker, line);
+    checker->block = outer;
+    room->next = body->first;
+    body->first = fresh.first;
+    if (!body->last)
+        body->last = room;
+    return build_slot(checker, base);
+}
+
+uint32_t build_room_fault(hq_checker *checker, int line)
+{
+    checker->program->has_memory = true;
+    return build_fault(checker, line, "the lists of this event need more than 16 MiB");
 }
 
 uint32_t build_fault(hq_checker *checker, int line, const char *text)

@@ -20,11 +20,13 @@ typedef enum hq_kind {
     KIND_LIST,    /* ref: the jagged column; parts likewise */
     KIND_RANGE,   /* parts: start, stop, step */
     KIND_JOINED,  /* items: sequences, one after the other */
+    KIND_STRIDED, /* items: a sequence that is no range; parts: index of the first element there, length, step */
     KIND_ARRAY,   /* ref: words for each element; parts: the first word, the length; items: the element's shape */
     /* what gives its elements once, one by one, and cannot be kept */
     KIND_ENUMERATE,    /* items: what is numbered; part[0]: the first number */
     KIND_ZIP,          /* items: sequences */
     KIND_COMBINATIONS, /* ref: how many at a time; items: the sequence */
+    KIND_REVERSED,     /* items: the sequence, turned round already */
     KIND_GENERATOR,    /* node: NODE_COMP */
     /* what is known by the compiler only */
     KIND_STRING, /* text */
@@ -49,8 +51,9 @@ typedef enum hq_module {
 } hq_module;
 
 enum {
-    MAX_PARTS = 256,   /* of one value: numbers that it is made of */
-    MAX_INLINED = 2000 /* calls of functions of the query's own */
+    MAX_PARTS = 256,    /* of one value: numbers that it is made of */
+    MAX_KEY_PARTS = 31, /* that decide an order */
+    MAX_INLINED = 2000  /* calls of functions of the query's own */
 };
 
 /* The parts of records and sequences are simple, see build_is_simple: they may be used several times. */
@@ -187,7 +190,13 @@ void build_set(hq_checker *checker, uint32_t slot, const hq_expr *a);
 /* EXPR_WORD: a word of the event's memory. */
 const hq_expr *build_word(hq_checker *checker, hq_scalar type, const hq_expr *address);
 void build_store(hq_checker *checker, const hq_expr *address, const hq_expr *value);
+/* STMT_KERNEL: its result. */
+const hq_expr *build_kernel(hq_checker *checker, uint32_t kernel, const hq_expr *address, const hq_expr *x);
+/* The first of words that every event takes at its start, for one place in the text. */
+const hq_expr *build_room(hq_checker *checker, int line, int64_t words);
 uint32_t build_fault(hq_checker *checker, int line, const char *text);
+/* Of every STMT_ROOM and STMT_SORT. */
+uint32_t build_room_fault(hq_checker *checker, int line);
 /* Statements go into a new block until build_end_block gives the old one back its place. */
 hq_block *build_begin_block(hq_checker *checker);
 void build_end_block(hq_checker *checker, hq_block *outer);
@@ -253,6 +262,11 @@ void seq_cursors(hq_checker *checker, const hq_value *sequence, const hq_expr **
 hq_value seq_at(hq_checker *checker, const hq_value *sequence, const hq_expr *cursor);
 /* From low up to high, both from 0 to the length, low not above high. */
 hq_value seq_slice(hq_checker *checker, const hq_value *sequence, const hq_expr *low, const hq_expr *high);
+/* count elements, from the one with index first on, both ints that are simple, in steps that are not 0. */
+hq_value seq_stride(hq_checker *checker, const hq_value *sequence, const hq_expr *first, const hq_expr *count,
+                    const hq_expr *step);
+/* From the last to the first. */
+hq_value seq_reversed(hq_checker *checker, const hq_value *sequence);
 hq_value seq_join(hq_checker *checker, const hq_node *node, const hq_value *one, const hq_value *other);
 /* In the event's memory: of everything that can be gone through. node is for messages. */
 hq_value seq_array(hq_checker *checker, const hq_node *node, const hq_value *iterable);
@@ -274,12 +288,13 @@ hq_value check_comprehension(hq_checker *checker, const hq_node *node);
 /* An argument that is gone through where it stands: a list comprehension needs no memory there. */
 hq_value check_iterable(hq_checker *checker, const hq_node *node);
 hq_value fold_sum(hq_checker *checker, const hq_node *node);
+hq_value fold_product(hq_checker *checker, const hq_node *node);
 hq_value fold_any(hq_checker *checker, const hq_node *node);
 hq_value fold_all(hq_checker *checker, const hq_node *node);
 hq_value fold_length(hq_checker *checker, const hq_node *node);
 hq_value fold_sorted(hq_checker *checker, const hq_node *node);
 hq_value fold_list(hq_checker *checker, const hq_node *node);
-/* min or max of one argument's elements, or of several arguments with a key. */
+/* min or max of one argument's elements, or of several arguments. */
 hq_value fold_extreme(hq_checker *checker, const hq_node *node, hq_expr_op op);
 
 /* --- check_def.c: scopes and functions --- */
@@ -322,6 +337,8 @@ hq_value check_expr(hq_checker *checker, const hq_node *node);
 void check_enter(hq_checker *checker, const hq_node *node);
 /* Where the text of an expression begins: of a.b[c] at a. */
 uint32_t check_start(const hq_node *node);
+/* Says that a number should stand here. */
+_Noreturn void check_refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value);
 /* Refuses what is not a number (or a bool). */
 const hq_expr *check_scalar(hq_checker *checker, const hq_node *node);
 const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what);
@@ -329,6 +346,35 @@ const hq_expr *check_condition(hq_checker *checker, const hq_node *node);
 /* Whether the value counts as true. */
 const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_value *value);
 const hq_expr *check_arithmetic(hq_checker *checker, const hq_node *node, int op, const hq_expr *a, const hq_expr *b);
+
+/* The values of a tuple or a list, side by side. */
+hq_value check_items(hq_checker *checker, const hq_node *node);
+
+/* --- check_compare.c --- */
+
+/* 'and' and 'or'. What the operands after the first need to run (an index that is looked at, a loop) may run only if
+ * they count: such a chain becomes if statements round a slot; any other stays an expression. */
+typedef struct hq_chain {
+    hq_expr_op op; /* EXPR_AND or EXPR_OR */
+    const hq_expr *sofar;
+} hq_chain;
+
+/* needed: the statements that next needs. */
+void check_chain_add(hq_checker *checker, hq_chain *chain, const hq_expr *next, hq_block *needed);
+hq_value check_compare(hq_checker *checker, const hq_node *node);
+/* a op b, of numbers or of tuples of such: any comparison but in. The parts of tuples are simple. */
+const hq_expr *check_comparison(hq_checker *checker, const hq_node *node, int op, const hq_value *a, const hq_value *b);
+/* Has it an order: is it a number, or a tuple of nothing else? Then these are the numbers that decide, the first one
+ * first, and how many there are. */
+bool check_is_key(const hq_value *value);
+/* What is wrong with it if not: "a tuple with a record of Muon in it". */
+const char *check_describe_key(hq_checker *checker, const hq_value *value);
+size_t check_key_parts(hq_checker *checker, const hq_value *key, const hq_expr **parts, size_t room);
+
+/* --- check_index.c --- */
+
+/* An element, a slice, or event["name"]. */
+hq_value check_index(hq_checker *checker, const hq_node *node);
 
 /* --- check_call.c --- */
 
@@ -344,6 +390,27 @@ void check_guess_functions(hq_guess *guess, hq_module module);
 bool check_math_constant(const char *name, double *value_r);
 /* Why a function of Python's builtins or math is not there; NULL if nobody would expect it. */
 const char *check_why_no_function(hq_module module, const char *name);
+
+/* --- check_math.c: functions of math --- */
+
+hq_value math_comb(hq_checker *checker, const hq_node *node);
+hq_value math_dist(hq_checker *checker, const hq_node *node);
+hq_value math_fabs(hq_checker *checker, const hq_node *node);
+hq_value math_factorial(hq_checker *checker, const hq_node *node);
+hq_value math_frexp(hq_checker *checker, const hq_node *node);
+hq_value math_fsum(hq_checker *checker, const hq_node *node);
+hq_value math_gcd(hq_checker *checker, const hq_node *node);
+hq_value math_hypot(hq_checker *checker, const hq_node *node);
+hq_value math_isclose(hq_checker *checker, const hq_node *node);
+hq_value math_isfinite(hq_checker *checker, const hq_node *node);
+hq_value math_isinf(hq_checker *checker, const hq_node *node);
+hq_value math_isnan(hq_checker *checker, const hq_node *node);
+hq_value math_isqrt(hq_checker *checker, const hq_node *node);
+hq_value math_lcm(hq_checker *checker, const hq_node *node);
+hq_value math_ldexp(hq_checker *checker, const hq_node *node);
+hq_value math_log(hq_checker *checker, const hq_node *node);
+hq_value math_modf(hq_checker *checker, const hq_node *node);
+hq_value math_perm(hq_checker *checker, const hq_node *node);
 
 /* --- check_axis.c --- */
 

@@ -17,15 +17,10 @@ static hq_value call_bool(hq_checker *checker, const hq_node *node);
 static hq_value call_power(hq_checker *checker, const hq_node *node);
 static hq_value call_range(hq_checker *checker, const hq_node *node);
 static hq_value call_enumerate(hq_checker *checker, const hq_node *node);
+static hq_value call_reversed(hq_checker *checker, const hq_node *node);
 static hq_value call_floor(hq_checker *checker, const hq_node *node);
 static hq_value call_ceil(hq_checker *checker, const hq_node *node);
 static hq_value call_trunc(hq_checker *checker, const hq_node *node);
-static hq_value call_isnan(hq_checker *checker, const hq_node *node);
-static hq_value call_isinf(hq_checker *checker, const hq_node *node);
-static hq_value call_isfinite(hq_checker *checker, const hq_node *node);
-static hq_value call_fabs(hq_checker *checker, const hq_node *node);
-static hq_value call_log(hq_checker *checker, const hq_node *node);
-static hq_value call_hypot(hq_checker *checker, const hq_node *node);
 static hq_value call_misplaced(hq_checker *checker, const hq_node *node);
 static hq_value call_zip(hq_checker *checker, const hq_node *node);
 static hq_value call_combinations(hq_checker *checker, const hq_node *node);
@@ -54,18 +49,32 @@ static const known_function KNOWN[] = {
     {MODULE_BUILTINS, "min", 1, ANY_NAMES, call_min},
     {MODULE_BUILTINS, "pow", 2, 2, call_power},
     {MODULE_BUILTINS, "range", 1, 3, call_range},
+    {MODULE_BUILTINS, "reversed", 1, 1, call_reversed},
     {MODULE_BUILTINS, "round", 1, 1, call_round},
     {MODULE_BUILTINS, "sorted", 1, ANY_NAMES, fold_sorted},
     {MODULE_BUILTINS, "sum", 1, ANY_NAMES, fold_sum},
     {MODULE_BUILTINS, "zip", 1, 100, call_zip},
     {MODULE_MATH, "ceil", 1, 1, call_ceil},
-    {MODULE_MATH, "fabs", 1, 1, call_fabs},
+    {MODULE_MATH, "comb", 2, 2, math_comb},
+    {MODULE_MATH, "dist", 2, 2, math_dist},
+    {MODULE_MATH, "fabs", 1, 1, math_fabs},
+    {MODULE_MATH, "factorial", 1, 1, math_factorial},
     {MODULE_MATH, "floor", 1, 1, call_floor},
-    {MODULE_MATH, "hypot", 1, 100, call_hypot},
-    {MODULE_MATH, "isfinite", 1, 1, call_isfinite},
-    {MODULE_MATH, "isinf", 1, 1, call_isinf},
-    {MODULE_MATH, "isnan", 1, 1, call_isnan},
-    {MODULE_MATH, "log", 1, 2, call_log},
+    {MODULE_MATH, "frexp", 1, 1, math_frexp},
+    {MODULE_MATH, "fsum", 1, 1, math_fsum},
+    {MODULE_MATH, "gcd", 0, 100, math_gcd},
+    {MODULE_MATH, "hypot", 0, 100, math_hypot},
+    {MODULE_MATH, "isclose", 0, ANY_NAMES, math_isclose},
+    {MODULE_MATH, "isfinite", 1, 1, math_isfinite},
+    {MODULE_MATH, "isinf", 1, 1, math_isinf},
+    {MODULE_MATH, "isnan", 1, 1, math_isnan},
+    {MODULE_MATH, "isqrt", 1, 1, math_isqrt},
+    {MODULE_MATH, "lcm", 0, 100, math_lcm},
+    {MODULE_MATH, "ldexp", 2, 2, math_ldexp},
+    {MODULE_MATH, "log", 1, 2, math_log},
+    {MODULE_MATH, "modf", 1, 1, math_modf},
+    {MODULE_MATH, "perm", 1, 2, math_perm},
+    {MODULE_MATH, "prod", 1, ANY_NAMES, fold_product},
     {MODULE_MATH, "trunc", 1, 1, call_trunc},
     {MODULE_HIST, "Hist", 0, 100, call_misplaced},
     {MODULE_AXIS, "Boolean", 0, 100, call_misplaced},
@@ -107,27 +116,12 @@ static const struct {
     {MODULE_BUILTINS, "next", "write the loop as a for statement"},
     {MODULE_BUILTINS, "open", "a query reads and writes no files"},
     {MODULE_BUILTINS, "print", "a query's only output is its histograms"},
-    {MODULE_BUILTINS, "reversed", "loop over range(len(x) - 1, -1, -1) and take elements by index"},
     {MODULE_BUILTINS, "set", "keep the numbers in variables of their own"},
     {MODULE_BUILTINS, "str", "strings stand only in the declarations of histograms"},
     {MODULE_BUILTINS, "tuple", "write (a, b), or list(…)"},
     {MODULE_BUILTINS, "type", "every variable has one type, known before the query runs"},
-    {MODULE_MATH, "comb", "it works on integers without bounds"},
-    {MODULE_MATH, "dist", "use math.hypot on the differences"},
-    {MODULE_MATH, "factorial", "use math.gamma(n + 1)"},
     {MODULE_MATH, "fma", "write a * b + c"},
-    {MODULE_MATH, "frexp", "it gives a tuple"},
-    {MODULE_MATH, "fsum", "write the loop out: total = 0.0, then total += … in it"},
-    {MODULE_MATH, "gcd", "write the loop out"},
-    {MODULE_MATH, "isclose", "compare abs(a - b) with a tolerance"},
-    {MODULE_MATH, "isqrt", "use int(math.sqrt(n))"},
-    {MODULE_MATH, "lcm", "write the loop out"},
-    {MODULE_MATH, "ldexp", "write x * 2.0 ** n"},
-    {MODULE_MATH, "modf", "use math.trunc(x) and x - math.trunc(x)"},
-    {MODULE_MATH, "perm", "it works on integers without bounds"},
-    {MODULE_MATH, "prod", "write the loop out"},
-    {MODULE_MATH, "sumprod", "write the loop out"},
-    {MODULE_MATH, "ulp", "use math.nextafter"},
+    {MODULE_MATH, "sumprod", "write sum(x * y for x, y in zip(…, …))"},
     {MODULE_HIST, "NamedHist", "use Hist with named axes"},
     {MODULE_HIST, "BaseHist", "use Hist"},
     {MODULE_HIST, "new", "use Hist(axis.Regular(bins, low, high))"},
@@ -248,33 +242,14 @@ static hq_value call_abs(hq_checker *checker, const hq_node *node)
     return value_of(build_unary(checker, EXPR_ABS, number_argument(checker, node, 0)));
 }
 
-static hq_value extreme(hq_checker *checker, const hq_node *node, hq_expr_op op)
-{
-    size_t last = argument_count(node);
-    if (last > 100)
-        source_limit(checker->source, node->at, "more than 100 arguments");
-    if (last < 2 || argument(node, last - 1)->kind == NODE_KEYWORD)
-        return fold_extreme(checker, node, op);
-    const hq_expr *sofar = check_scalar(checker, argument(node, 0));
-    for (size_t i = 1; i < argument_count(node); i++) {
-        const hq_expr *next = check_scalar(checker, argument(node, i));
-        hq_scalar type = (hq_scalar)(sofar->type > next->type ? sofar->type : next->type);
-        checker->at = node->at;
-        if (type == SCALAR_BOOL)
-            type = SCALAR_INT;
-        sofar = build_binary(checker, op, build_convert(checker, sofar, type), build_convert(checker, next, type));
-    }
-    return value_of(sofar);
-}
-
 static hq_value call_min(hq_checker *checker, const hq_node *node)
 {
-    return extreme(checker, node, EXPR_MIN);
+    return fold_extreme(checker, node, EXPR_MIN);
 }
 
 static hq_value call_max(hq_checker *checker, const hq_node *node)
 {
-    return extreme(checker, node, EXPR_MAX);
+    return fold_extreme(checker, node, EXPR_MAX);
 }
 
 /* To an int by one of MATH_FUNCTIONS; what is an int already stays as it is. */
@@ -369,6 +344,8 @@ static hq_value *iterable_argument(hq_checker *checker, const hq_node *node)
                     check_describe(checker, value));
     if (value->kind == KIND_TUPLE)
         *value = seq_array(checker, node, value);
+    if (value->kind == KIND_REVERSED)
+        *value = value->items[0];
     return value;
 }
 
@@ -379,6 +356,22 @@ static hq_value *sequence_argument(hq_checker *checker, const hq_node *node)
     if (!kind_is_sequence(value->kind))
         *value = seq_array(checker, node, value);
     return value;
+}
+
+static hq_value call_reversed(hq_checker *checker, const hq_node *node)
+{
+    const hq_node *given = argument(node, 0);
+    hq_value whole = check_expr(checker, given);
+    checker->at = node->at;
+    if (whole.kind == KIND_TUPLE)
+        whole = seq_array(checker, given, &whole);
+    if (!kind_is_sequence(whole.kind))
+        source_fail(checker->source, check_start(given),
+                    kind_is_iterable(whole.kind) ? "make a list of it: reversed(list(…))" : NULL,
+                    "%s cannot be gone through backwards", check_describe(checker, &whole));
+    hq_value *reversed = arena_alloc(checker->source->arena, sizeof *reversed);
+    *reversed = seq_reversed(checker, &whole);
+    return (hq_value){.kind = KIND_REVERSED, .items = reversed, .item_count = 1};
 }
 
 static hq_value call_enumerate(hq_checker *checker, const hq_node *node)
@@ -412,53 +405,6 @@ static hq_value call_combinations(hq_checker *checker, const hq_node *node)
         .kind = KIND_COMBINATIONS, .ref = (uint32_t)count->value.integer, .items = inner, .item_count = 1};
 }
 
-/* --- math --- */
-
-static hq_value call_isnan(hq_checker *checker, const hq_node *node)
-{
-    const hq_expr *a = build_once(checker, float_argument(checker, node, 0));
-    return value_of(build_binary(checker, EXPR_NOT_EQUAL, a, a));
-}
-
-static hq_value against_infinity(hq_checker *checker, const hq_node *node, hq_expr_op op)
-{
-    const hq_expr *size = build_unary(checker, EXPR_ABS, float_argument(checker, node, 0));
-    return value_of(build_binary(checker, op, size, build_float(checker, (double)INFINITY)));
-}
-
-static hq_value call_isinf(hq_checker *checker, const hq_node *node)
-{
-    return against_infinity(checker, node, EXPR_EQUAL);
-}
-
-static hq_value call_isfinite(hq_checker *checker, const hq_node *node)
-{
-    return against_infinity(checker, node, EXPR_LESS);
-}
-
-static hq_value call_fabs(hq_checker *checker, const hq_node *node)
-{
-    return value_of(build_unary(checker, EXPR_ABS, float_argument(checker, node, 0)));
-}
-
-static hq_value call_log(hq_checker *checker, const hq_node *node)
-{
-    const hq_expr *x = float_argument(checker, node, 0);
-    if (argument_count(node) == 1)
-        return value_of(build_call(checker, "log", x, NULL));
-    return value_of(build_call(checker, MATH_LOG_TO_BASE, x, float_argument(checker, node, 1)));
-}
-
-static hq_value call_hypot(hq_checker *checker, const hq_node *node)
-{
-    const hq_expr *sofar = float_argument(checker, node, 0);
-    if (argument_count(node) == 1)
-        return value_of(build_unary(checker, EXPR_ABS, sofar));
-    for (size_t i = 1; i < argument_count(node); i++)
-        sofar = build_call(checker, "hypot", sofar, float_argument(checker, node, i));
-    return value_of(sofar);
-}
-
 static hq_value call_misplaced(hq_checker *checker, const hq_node *node)
 {
     const char *hint = checker->is_in_event ? "declare every histogram above the event loop" : NULL;
@@ -469,7 +415,7 @@ static hq_value call_misplaced(hq_checker *checker, const hq_node *node)
 static hq_value call_math(hq_checker *checker, const hq_node *node, const char *name)
 {
     const math_function *function = &MATH_FUNCTIONS[math_find(name)];
-    unsigned count = function->unary ? 1 : 2;
+    unsigned count = math_arity(function);
     check_count(checker, node, name, count, count);
     const hq_expr *a = float_argument(checker, node, 0);
     return value_of(build_call(checker, name, a, count == 2 ? float_argument(checker, node, 1) : NULL));

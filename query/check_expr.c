@@ -12,7 +12,7 @@ uint32_t check_start(const hq_node *node)
     return node->at;
 }
 
-static _Noreturn void refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value)
+void check_refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     const char *hint = NULL;
     if (kind_is_sequence(value->kind))
@@ -29,7 +29,7 @@ const hq_expr *check_scalar(hq_checker *checker, const hq_node *node)
 {
     hq_value value = check_expr(checker, node);
     if (!kind_is_scalar(value.kind))
-        refuse_operand(checker, node, &value);
+        check_refuse_operand(checker, node, &value);
     return value.part[0];
 }
 
@@ -40,32 +40,6 @@ const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *w
         source_fail(checker->source, node->at, "make it an int with int(…)", "%s must be an int, and this is a float",
                     what);
     return build_convert(checker, expr, SCALAR_INT);
-}
-
-/* What the operands after the first need to run (an index that is looked at, a loop) may run only if they count: such
- * a chain becomes if statements round a slot; any other stays an expression. */
-typedef struct short_circuit {
-    hq_expr_op op; /* EXPR_AND or EXPR_OR */
-    const hq_expr *sofar;
-} short_circuit;
-
-static void chain_add(hq_checker *checker, short_circuit *chain, const hq_expr *next, hq_block *needed)
-{
-    if (!needed->first) {
-        chain->sofar = build_binary(checker, chain->op, chain->sofar, next);
-        return;
-    }
-    uint32_t slot = build_new_slot(checker, SCALAR_BOOL);
-    build_set(checker, slot, chain->sofar);
-    hq_block *outer = checker->block;
-    checker->block = needed;
-    build_set(checker, slot, next);
-    checker->block = outer;
-    hq_stmt *test = build_stmt(checker, STMT_IF);
-    test->a = chain->op == EXPR_AND ? build_slot(checker, slot)
-                                    : build_unary(checker, EXPR_NOT, build_slot(checker, slot));
-    test->body = needed;
-    chain->sofar = build_slot(checker, slot);
 }
 
 const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_value *value)
@@ -85,13 +59,13 @@ const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_va
 /* Where only the truth counts, 'and' and 'or' join what else has no common type. */
 static const hq_expr *check_joined_conditions(hq_checker *checker, const hq_node *node)
 {
-    short_circuit chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, check_condition(checker, node->kids[0])};
+    hq_chain chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, check_condition(checker, node->kids[0])};
     for (size_t i = 1; i < node->kid_count; i++) {
         hq_block *outer = build_begin_block(checker);
         const hq_expr *next = check_condition(checker, node->kids[i]);
         hq_block *needed = checker->block;
         build_end_block(checker, outer);
-        chain_add(checker, &chain, next, needed);
+        check_chain_add(checker, &chain, next, needed);
     }
     return chain.sofar;
 }
@@ -176,6 +150,20 @@ const hq_expr *check_arithmetic(hq_checker *checker, const hq_node *node, int op
     return build_binary(checker, kind, a, b);
 }
 
+static hq_value check_joined_tuples(hq_checker *checker, const hq_node *node, const hq_value *left)
+{
+    hq_value right = check_expr(checker, node->kids[1]);
+    if (right.kind != KIND_TUPLE)
+        source_fail(checker->source, check_start(node->kids[1]), NULL,
+                    "a tuple should stand here, to be joined to the other, and this is %s",
+                    check_describe(checker, &right));
+    hq_value items[2 * MAX_PARTS];
+    memcpy(items, left->items, left->item_count * sizeof *items);
+    memcpy(items + left->item_count, right.items, right.item_count * sizeof *items);
+    checker->at = node->at;
+    return value_tuple(checker, left->item_count + right.item_count, items);
+}
+
 static hq_value check_binary(hq_checker *checker, const hq_node *node)
 {
     hq_value left = check_expr(checker, node->kids[0]);
@@ -187,8 +175,10 @@ static hq_value check_binary(hq_checker *checker, const hq_node *node)
                     "a sequence should stand here, to be joined to the other, and this is %s",
                     check_describe(checker, &right));
     }
+    if (node->op == '+' && left.kind == KIND_TUPLE)
+        return check_joined_tuples(checker, node, &left);
     if (!kind_is_scalar(left.kind))
-        refuse_operand(checker, node->kids[0], &left);
+        check_refuse_operand(checker, node->kids[0], &left);
     const hq_expr *right = check_scalar(checker, node->kids[1]);
     return value_of(check_arithmetic(checker, node, node->op, left.part[0], right));
 }
@@ -207,50 +197,6 @@ static hq_value check_unary(hq_checker *checker, const hq_node *node)
         source_fail(checker->source, node->at, "to turn a condition round, use not",
                     "'~' works on ints only, and this is a float");
     return value_of(build_unary(checker, EXPR_INVERT, a));
-}
-
-/* --- conditions --- */
-
-static const hq_expr *compare(hq_checker *checker, const hq_node *node, int op, const hq_expr *a, const hq_expr *b)
-{
-    hq_scalar type = wider(a, b);
-    hq_expr_op kind = op == '<'                ? EXPR_LESS
-                      : op == '>'              ? EXPR_GREATER
-                      : op == OP_LESS_EQUAL    ? EXPR_LESS_EQUAL
-                      : op == OP_GREATER_EQUAL ? EXPR_GREATER_EQUAL
-                      : op == OP_EQUAL         ? EXPR_EQUAL
-                                               : EXPR_NOT_EQUAL;
-    checker->at = node->at;
-    /* bools are compared as the numbers 0 and 1 */
-    if (type == SCALAR_BOOL)
-        type = SCALAR_INT;
-    return build_binary(checker, kind, build_convert(checker, a, type), build_convert(checker, b, type));
-}
-
-static hq_value check_compare(hq_checker *checker, const hq_node *node)
-{
-    const hq_expr *left = check_scalar(checker, node->kids[0]);
-    const hq_expr *right = check_scalar(checker, node->kids[1]);
-    if (node->kid_count > 2)
-        right = build_once(checker, right);
-    short_circuit chain = {EXPR_AND, compare(checker, node, node->ops[0], left, right)};
-    for (size_t i = 2; i < node->kid_count; i++) {
-        left = right;
-        hq_block *outer = build_begin_block(checker);
-        right = check_scalar(checker, node->kids[i]);
-        hq_block *needed = checker->block;
-        if (i + 1 < node->kid_count && !build_is_simple(right)) {
-            /* The next link uses it too. A slot that is set on one way only would do, but an expression that needs
-             * nothing to run is as well computed on both. */
-            if (!needed->first)
-                build_end_block(checker, outer);
-            right = build_once(checker, right);
-        }
-        const hq_expr *link = compare(checker, node, node->ops[i - 1], left, right);
-        build_end_block(checker, outer);
-        chain_add(checker, &chain, link, needed);
-    }
-    return value_of(chain.sofar);
 }
 
 /* --- one value or another --- */
@@ -336,8 +282,8 @@ static hq_value check_and_or(hq_checker *checker, const hq_node *node)
         demand_scalar(checker, node->kids[i], &next.value);
         checker->at = node->at;
         if (sofar.kind == KIND_BOOL && next.value.kind == KIND_BOOL) {
-            short_circuit chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, sofar.part[0]};
-            chain_add(checker, &chain, next.value.part[0], next.block);
+            hq_chain chain = {node->kind == NODE_AND ? EXPR_AND : EXPR_OR, sofar.part[0]};
+            check_chain_add(checker, &chain, next.value.part[0], next.block);
             sofar = value_of(chain.sofar);
             continue;
         }
@@ -350,95 +296,9 @@ static hq_value check_and_or(hq_checker *checker, const hq_node *node)
     return sofar;
 }
 
-/* --- indices and slices --- */
+/* --- all kinds --- */
 
-/* Where a bound of a slice lies, from 0 to the length, by Python's rules. bound is an int. */
-static const hq_expr *clamp_bound(hq_checker *checker, const hq_expr *bound, const hq_expr *length)
-{
-    const hq_expr *zero = build_int(checker, 0);
-    if (bound->op == EXPR_CONST && bound->value.integer >= 0)
-        return build_binary(checker, EXPR_MIN, bound, length);
-    bound = build_once(checker, bound);
-    const hq_expr *from_end = build_binary(checker, EXPR_MAX, build_binary(checker, EXPR_ADD, bound, length), zero);
-    if (bound->op == EXPR_CONST)
-        return from_end;
-    return build_cond(checker, build_binary(checker, EXPR_LESS, bound, zero), from_end,
-                      build_binary(checker, EXPR_MIN, bound, length));
-}
-
-static hq_value check_slice(hq_checker *checker, const hq_node *node, hq_value whole)
-{
-    const hq_node *slice = node->kids[1];
-    if (!kind_is_sequence(whole.kind))
-        source_fail(checker->source, node->at, NULL, "a slice of %s", check_describe(checker, &whole));
-    if (slice->kids[2]) {
-        const hq_expr *step = check_int(checker, slice->kids[2], "the step of a slice");
-        if (step->op != EXPR_CONST || step->value.integer != 1)
-            source_fail(checker->source, slice->kids[2]->at,
-                        "loop over range(start, stop, step) and take elements by index",
-                        "slices with a step are not part of hq's query language");
-    }
-    const hq_expr *length = build_once(checker, seq_length(checker, &whole));
-    const hq_expr *low = slice->kids[0] ? check_int(checker, slice->kids[0], "the start of a slice") : NULL;
-    const hq_expr *high = slice->kids[1] ? check_int(checker, slice->kids[1], "the stop of a slice") : NULL;
-    checker->at = node->at;
-    low = low ? build_once(checker, clamp_bound(checker, low, length)) : build_int(checker, 0);
-    high = high ? clamp_bound(checker, high, length) : length;
-    /* With both bounds the end may lie before the start: the slice is empty then. */
-    if (slice->kids[0] && slice->kids[1])
-        high = build_binary(checker, EXPR_MAX, low, high);
-    return seq_slice(checker, &whole, low, build_once(checker, high));
-}
-
-/* A tuple's parts differ in type: which one it is must be known. */
-static hq_value tuple_index(hq_checker *checker, const hq_node *node, const hq_value *tuple)
-{
-    const hq_expr *number = check_int(checker, node->kids[1], "an index");
-    int64_t count = (int64_t)tuple->item_count;
-    if (number->op != EXPR_CONST)
-        source_fail(checker->source, node->kids[1]->at, "make it a list: […]",
-                    "the index of a tuple must be a constant");
-    int64_t index = number->value.integer < 0 ? number->value.integer + count : number->value.integer;
-    if (index < 0 || index >= count)
-        source_fail(checker->source, node->kids[1]->at, NULL, "the tuple has %lld part%s", (long long)count,
-                    count == 1 ? "" : "s");
-    return tuple->items[index];
-}
-
-static hq_value check_index(hq_checker *checker, const hq_node *node)
-{
-    hq_value whole = check_expr(checker, node->kids[0]);
-    const hq_node *index = node->kids[1];
-    checker->at = node->at;
-    if (whole.kind == KIND_EVENT) {
-        if (index->kind == NODE_STRING)
-            return check_column(checker, node, index->text);
-        source_fail(checker->source, index->at, "event[\"name\"]", "a column's name in quotes should stand here");
-    }
-    if (index->kind == NODE_SLICE)
-        return check_slice(checker, node, whole);
-    if (whole.kind == KIND_TUPLE)
-        return tuple_index(checker, node, &whole);
-    if (!kind_is_sequence(whole.kind))
-        source_fail(checker->source, node->at, kind_is_iterable(whole.kind) ? "make a list of it: list(…)" : NULL,
-                    "%s cannot be indexed", check_describe(checker, &whole));
-    if (index->kind == NODE_STRING)
-        source_fail(checker->source, index->at, NULL, "an int should stand here, and this is a string");
-    const hq_expr *number = check_int(checker, index, "an index");
-    checker->at = node->at;
-    const hq_expr *low, *high;
-    seq_cursors(checker, &whole, &low, &high);
-    uint32_t slot = build_new_slot(checker, SCALAR_INT);
-    hq_stmt *stmt = build_stmt(checker, STMT_INDEX);
-    stmt->slot = slot;
-    stmt->a = low;
-    stmt->b = high;
-    stmt->c = number;
-    stmt->index = build_fault(checker, node->line, check_spell(checker, node->kids[0]));
-    return seq_at(checker, &whole, build_slot(checker, slot));
-}
-
-static hq_value check_tuple(hq_checker *checker, const hq_node *node)
+hq_value check_items(hq_checker *checker, const hq_node *node)
 {
     if (node->kid_count > MAX_PARTS)
         source_limit(checker->source, node->at, "more than %d values side by side", MAX_PARTS);
@@ -449,8 +309,13 @@ static hq_value check_tuple(hq_checker *checker, const hq_node *node)
             items[i] = value_once(checker, &items[i]);
     }
     checker->at = node->at;
-    hq_value tuple = value_tuple(checker, node->kid_count, items);
-    return node->kind == NODE_LIST ? seq_array(checker, node, &tuple) : tuple;
+    return value_tuple(checker, node->kid_count, items);
+}
+
+static hq_value check_list(hq_checker *checker, const hq_node *node)
+{
+    hq_value items = check_items(checker, node);
+    return seq_array(checker, node, &items);
 }
 
 void check_enter(hq_checker *checker, const hq_node *node)
@@ -494,8 +359,9 @@ static hq_value check_kind(hq_checker *checker, const hq_node *node)
     case NODE_COND:
         return check_cond(checker, node);
     case NODE_TUPLE:
+        return check_items(checker, node);
     case NODE_LIST:
-        return check_tuple(checker, node);
+        return check_list(checker, node);
     case NODE_COMP:
         return check_comprehension(checker, node);
     case NODE_LAMBDA:

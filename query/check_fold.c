@@ -86,14 +86,9 @@ typedef struct listing {
     uint32_t capacity;    /* slot: how many elements there is room for */
     hq_value shape;       /* of the elements */
     size_t width;         /* words for each, its key included */
-    hq_scalar key_type;
+    size_t dropped;       /* the words of the key, unless it is the element itself */
+    int64_t keys;         /* what STMT_SORT wants to know of them */
 } listing;
-
-static uint32_t room_fault(hq_checker *checker, const hq_node *node)
-{
-    checker->program->has_memory = true;
-    return build_fault(checker, node->line, "the lists of this event need more than 16 MiB");
-}
 
 static void finish_room(hq_checker *checker, hq_stmt *stmt, uint32_t base, size_t width)
 {
@@ -119,26 +114,33 @@ static void make_room(hq_checker *checker, const listing *list)
     build_end_block(checker, outer);
 }
 
+/* What the elements are sorted by, in parts; it stands before each of them where it is not the element itself. */
+static void sort_keys(hq_checker *checker, listing *list, const hq_value *element, const hq_expr **parts)
+{
+    hq_value key = list->key ? check_key(checker, list->key, element) : *element;
+    if (!check_is_key(&key))
+        source_fail(checker->source, list->key ? list->key->at : check_start(list->node),
+                    list->key ? NULL : "give a key=lambda x: … that is a number",
+                    "what is sorted by must be a number, or a tuple of numbers, and this is %s",
+                    check_describe_key(checker, &key));
+    size_t count = check_key_parts(checker, &key, parts, MAX_KEY_PARTS);
+    for (size_t i = count; i-- > 0;)
+        list->keys = list->keys << SORT_KEY_BITS | (parts[i]->type == SCALAR_FLOAT ? SORT_FLOAT : SORT_INT);
+    list->dropped = list->key ? count : 0;
+}
+
 static void list_turn(hq_checker *checker, const hq_value *element, void *data)
 {
     listing *list = data;
-    const hq_expr *parts[MAX_PARTS + 1];
+    const hq_expr *parts[MAX_PARTS + MAX_KEY_PARTS];
     if (!value_is_storable(element))
         source_fail(checker->source, check_start(list->node), NULL, "%s cannot be kept in a list",
                     check_describe(checker, element));
     list->shape = *element;
-    size_t keys = list->is_sorted && (list->key || !kind_is_scalar(element->kind));
-    if (keys) {
-        hq_value key = list->key ? check_key(checker, list->key, element) : *element;
-        if (!kind_is_scalar(key.kind))
-            source_fail(checker->source, list->key ? list->key->at : check_start(list->node),
-                        list->key ? NULL : "give a key=lambda x: … that is a number",
-                        "what is sorted by must be a number, and this is %s", check_describe(checker, &key));
-        parts[0] = number_of(checker, list->node, &key);
-    }
-    size_t count = keys + value_parts(element, parts + keys);
+    if (list->is_sorted)
+        sort_keys(checker, list, element, parts);
+    size_t count = list->dropped + value_parts(element, parts + list->dropped);
     list->width = count;
-    list->key_type = count ? (hq_scalar)parts[0]->type : SCALAR_INT;
     finish_room(checker, list->room, list->base, count);
     if (!list->is_bounded)
         make_room(checker, list);
@@ -155,7 +157,7 @@ static void list_turn(hq_checker *checker, const hq_value *element, void *data)
 static hq_value list_of(hq_checker *checker, const hq_node *node, const hq_value *iterable, listing *list)
 {
     const hq_expr *zero = build_int(checker, 0);
-    hq_value whole = *iterable;
+    hq_value whole = iterable->kind == KIND_REVERSED ? iterable->items[0] : *iterable;
     list->node = node;
     list->is_bounded = kind_is_sequence(whole.kind) && whole.kind != KIND_RANGE;
     if (list->is_bounded)
@@ -169,7 +171,7 @@ static hq_value list_of(hq_checker *checker, const hq_node *node, const hq_value
     build_set(checker, list->capacity, zero);
     list->room = build_stmt(checker, STMT_ROOM);
     list->room->a = length;
-    list->room->index = room_fault(checker, node);
+    list->room->index = build_room_fault(checker, node->line);
     seq_each(checker, node, &whole, list_turn, list);
     hq_value *items = arena_alloc(checker->source->arena, sizeof *items);
     *items = list->shape;
@@ -198,7 +200,7 @@ static hq_value array_of_tuple(hq_checker *checker, const hq_node *node, const h
     build_set(checker, base, build_int(checker, 0));
     hq_stmt *room = build_stmt(checker, STMT_ROOM);
     room->a = build_int(checker, (int64_t)tuple->item_count);
-    room->index = room_fault(checker, node);
+    room->index = build_room_fault(checker, node->line);
     finish_room(checker, room, base, width);
     for (size_t i = 0; i < tuple->item_count; i++) {
         const hq_expr *parts[MAX_PARTS];
@@ -261,8 +263,9 @@ hq_value fold_sorted(hq_checker *checker, const hq_node *node)
     sort->a = array.part[0];
     sort->b = array.part[1];
     sort->index = list.room->index;
+    sort->c = build_int(checker, list.keys);
     sort->slot = (uint32_t)list.width * SORT_WIDTH + (is_reverse ? SORT_REVERSE : 0) +
-                 (list.key_type == SCALAR_FLOAT ? SORT_FLOAT : 0) + (list.width > own ? SORT_DROP : 0);
+                 (list.width > own ? SORT_DROP : 0);
     array.ref = (uint32_t)own;
     return array;
 }
@@ -273,6 +276,7 @@ typedef struct folding {
     const hq_node *node;
     hq_stmt *before; /* sets the slot before the loop */
     const hq_expr *start;
+    hq_expr_op op;
     uint32_t slot;
     unsigned nest;     /* what stands round the loop */
     bool wanted;       /* the outcome that ends it */
@@ -288,7 +292,29 @@ static void sum_turn(hq_checker *checker, const hq_value *element, void *data)
     self->before->slot = self->slot;
     self->before->a = build_convert(checker, self->start, type);
     build_set(checker, self->slot,
-              build_binary(checker, EXPR_ADD, build_slot(checker, self->slot), build_convert(checker, next, type)));
+              build_binary(checker, self->op, build_slot(checker, self->slot), build_convert(checker, next, type)));
+}
+
+/* All elements added up or multiplied, from left to right. */
+static hq_value fold_by(hq_checker *checker, const hq_node *node, const arguments *given, hq_expr_op op)
+{
+    hq_value iterable = check_iterable(checker, given->first);
+    folding self = {.node = given->first, .op = op, .start = build_int(checker, op == EXPR_MULTIPLY)};
+    if (given->start) {
+        hq_value start = check_expr(checker, given->start);
+        self.start = build_once(checker, number_of(checker, given->start, &start));
+    }
+    checker->at = node->at;
+    self.before = build_stmt(checker, STMT_SET);
+    seq_each(checker, given->first, &iterable, sum_turn, &self);
+    return value_of(build_slot(checker, self.slot));
+}
+
+hq_value fold_product(hq_checker *checker, const hq_node *node)
+{
+    arguments given = read_arguments(checker, node, "math.prod", "start");
+    demand_one(checker, node, "math.prod", &given);
+    return fold_by(checker, node, &given, EXPR_MULTIPLY);
 }
 
 hq_value fold_sum(hq_checker *checker, const hq_node *node)
@@ -298,15 +324,7 @@ hq_value fold_sum(hq_checker *checker, const hq_node *node)
         given.start = node->kids[2];
     else
         demand_one(checker, node, "sum", &given);
-    hq_value iterable = check_iterable(checker, given.first);
-    folding self = {.node = given.first, .start = build_int(checker, 0)};
-    if (given.start) {
-        hq_value start = check_expr(checker, given.start);
-        self.start = build_once(checker, number_of(checker, given.start, &start));
-    }
-    self.before = build_stmt(checker, STMT_SET);
-    seq_each(checker, given.first, &iterable, sum_turn, &self);
-    return value_of(build_slot(checker, self.slot));
+    return fold_by(checker, node, &given, EXPR_ADD);
 }
 
 static void length_turn(hq_checker *checker, const hq_value *element, void *data)
@@ -368,7 +386,7 @@ hq_value fold_all(hq_checker *checker, const hq_node *node)
 
 typedef struct search {
     const hq_node *node, *key;
-    hq_expr_op better; /* than the best so far */
+    int better;        /* than the best so far: '<' or '>' */
     uint32_t has;      /* slot: there was an element */
     uint32_t best;     /* the first slot of the best one so far, */
     uint32_t best_key; /* and that of its key */
@@ -379,31 +397,34 @@ static void search_turn(hq_checker *checker, const hq_value *element, void *data
 {
     search *self = data;
     hq_value candidate = *element;
-    if (!self->key)
-        candidate = value_of(build_once(checker, number_of(checker, self->node, element)));
-    else if (!value_is_storable(element))
+    if (!value_is_storable(element))
         source_fail(checker->source, check_start(self->node), NULL, "%s cannot be chosen",
                     check_describe(checker, element));
-    hq_value key = candidate;
-    if (self->key) {
-        key = check_key(checker, self->key, element);
-        if (!kind_is_scalar(key.kind))
-            source_fail(checker->source, self->key->at, NULL, "a key must be a number, and this is %s",
-                        check_describe(checker, &key));
-        key = value_of(build_once(checker, number_of(checker, self->key, &key)));
-    }
+    hq_value key = self->key ? check_key(checker, self->key, element) : *element;
+    const hq_node *place = self->key ? self->key : self->node;
+    if (!check_is_key(&key))
+        source_fail(checker->source, self->key ? place->at : check_start(place),
+                    self->key ? NULL : "give a key=lambda x: … that is a number",
+                    "%s must be a number, or a tuple of numbers, and this is %s",
+                    self->key ? "a key" : "what has a least and a greatest", check_describe_key(checker, &key));
+    if (kind_is_scalar(key.kind))
+        key = value_of(number_of(checker, place, &key));
+    key = value_once(checker, &key);
+    if (!self->key)
+        candidate = key;
     self->shape = candidate;
     self->best = value_new_slots(checker, &candidate);
     self->best_key = self->key ? value_new_slots(checker, &key) : self->best;
+    hq_value best_key = value_of_slots(checker, &key, self->best_key);
     hq_stmt *stmt = build_stmt(checker, STMT_IF);
     stmt->a = build_binary(checker, EXPR_OR, build_unary(checker, EXPR_NOT, build_slot(checker, self->has)),
-                           build_binary(checker, self->better, key.part[0], build_slot(checker, self->best_key)));
+                           check_comparison(checker, self->node, self->better, &key, &best_key));
     hq_block *outer = build_begin_block(checker);
     stmt->body = checker->block;
     build_set(checker, self->has, build_bool(checker, true));
     value_set(checker, self->best, &self->shape, &candidate);
     if (self->key)
-        build_set(checker, self->best_key, key.part[0]);
+        value_set(checker, self->best_key, &key, &key);
     build_end_block(checker, outer);
 }
 
@@ -419,40 +440,78 @@ static hq_value found_or(hq_checker *checker, const hq_node *node, const search 
     return result;
 }
 
+static hq_value extreme_of(hq_checker *checker, const hq_node *node, const arguments *given, hq_expr_op op,
+                           const hq_value *iterable)
+{
+    hq_value fallback = {0};
+    if (given->fallback) {
+        fallback = check_expr(checker, given->fallback);
+        if (value_is_storable(&fallback))
+            fallback = value_once(checker, &fallback);
+    }
+    search self = {.node = given->first, .key = given->key, .better = op == EXPR_MIN ? '<' : '>'};
+    self.has = build_new_slot(checker, SCALAR_BOOL);
+    build_set(checker, self.has, build_bool(checker, false));
+    seq_each(checker, given->first, iterable, search_turn, &self);
+    checker->at = node->at;
+    if (given->fallback)
+        return found_or(checker, given->fallback, &self, &fallback);
+    hq_stmt *demand = build_stmt(checker, STMT_DEMAND);
+    demand->a = build_slot(checker, self.has);
+    demand->index = build_fault(
+        checker, node->line,
+        source_format(checker->source, "%s of nothing: give it a default=…", op == EXPR_MIN ? "min" : "max"));
+    return value_of_slots(checker, &self.shape, self.best);
+}
+
+/* The least or greatest of numbers that stand side by side needs no loop. */
+static hq_value extreme_of_numbers(hq_checker *checker, const hq_node *node, hq_expr_op op, const hq_value *numbers)
+{
+    const hq_expr *sofar = numbers->items[0].part[0];
+    for (size_t i = 1; i < numbers->item_count; i++) {
+        const hq_expr *next = numbers->items[i].part[0];
+        hq_scalar type = (hq_scalar)(sofar->type > next->type ? sofar->type : next->type);
+        checker->at = node->at;
+        if (type == SCALAR_BOOL)
+            type = SCALAR_INT;
+        sofar = build_binary(checker, op, build_convert(checker, sofar, type), build_convert(checker, next, type));
+    }
+    return value_of(sofar);
+}
+
+static hq_value extreme_of_several(hq_checker *checker, const hq_node *node, const arguments *given, hq_expr_op op)
+{
+    enum { MOST = 100 };
+    bool are_numbers = !given->key;
+    if (given->fallback)
+        source_fail(checker->source, given->fallback->at, NULL, "there is always one of several: no default");
+    if (given->count > MOST)
+        source_limit(checker->source, node->at, "more than %d arguments", MOST);
+    hq_value *items = arena_alloc(checker->source->arena, given->count * sizeof *items);
+    for (size_t i = 0; i < given->count; i++) {
+        items[i] = check_expr(checker, node->kids[i + 1]);
+        if (kind_is_scalar(items[i].kind))
+            continue;
+        if (are_numbers && !check_is_key(&items[i]))
+            check_refuse_operand(checker, node->kids[i + 1], &items[i]);
+        are_numbers = false;
+    }
+    hq_value tuple = {.kind = KIND_TUPLE, .items = items, .item_count = given->count};
+    if (are_numbers)
+        return extreme_of_numbers(checker, node, op, &tuple);
+    tuple = value_tuple(checker, given->count, items);
+    return extreme_of(checker, node, given, op, &tuple);
+}
+
 hq_value fold_extreme(hq_checker *checker, const hq_node *node, hq_expr_op op)
 {
     const char *function = op == EXPR_MIN ? "min" : "max";
     arguments given = read_arguments(checker, node, function, "key default");
-    hq_value iterable;
-    if (given.count == 1) {
-        iterable = check_iterable(checker, given.first);
-        if (!kind_is_iterable(iterable.kind))
-            source_fail(checker->source, check_start(given.first), NULL, "%s of %s", function,
-                        check_describe(checker, &iterable));
-    } else {
-        if (given.fallback)
-            source_fail(checker->source, given.fallback->at, NULL, "there is always one of several: no default");
-        hq_value items[MAX_PARTS];
-        for (size_t i = 0; i < given.count; i++)
-            items[i] = check_expr(checker, node->kids[i + 1]);
-        iterable = value_tuple(checker, given.count, items);
-    }
-    hq_value fallback = {0};
-    if (given.fallback) {
-        fallback = check_expr(checker, given.fallback);
-        if (value_is_storable(&fallback))
-            fallback = value_once(checker, &fallback);
-    }
-    search self = {.node = given.first, .key = given.key, .better = op == EXPR_MIN ? EXPR_LESS : EXPR_GREATER};
-    self.has = build_new_slot(checker, SCALAR_BOOL);
-    build_set(checker, self.has, build_bool(checker, false));
-    seq_each(checker, given.first, &iterable, search_turn, &self);
-    checker->at = node->at;
-    if (given.fallback)
-        return found_or(checker, given.fallback, &self, &fallback);
-    hq_stmt *demand = build_stmt(checker, STMT_DEMAND);
-    demand->a = build_slot(checker, self.has);
-    demand->index = build_fault(checker, node->line,
-                                source_format(checker->source, "%s of nothing: give it a default=…", function));
-    return value_of_slots(checker, &self.shape, self.best);
+    if (given.count > 1)
+        return extreme_of_several(checker, node, &given, op);
+    hq_value iterable = check_iterable(checker, given.first);
+    if (!kind_is_iterable(iterable.kind))
+        source_fail(checker->source, check_start(given.first), NULL, "%s of %s", function,
+                    check_describe(checker, &iterable));
+    return extreme_of(checker, node, &given, op, &iterable);
 }

@@ -73,6 +73,8 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
         return "a range";
     case KIND_JOINED:
         return "a sequence of several joined";
+    case KIND_STRIDED:
+        return source_format(checker->source, "a slice with a step of %s", check_describe(checker, &value->items[0]));
     case KIND_ARRAY:
         return source_format(checker->source, "a list (each element is %.200s)",
                              check_describe(checker, &value->items[0]));
@@ -82,6 +84,8 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
         return "a zip";
     case KIND_COMBINATIONS:
         return "what combinations gives";
+    case KIND_REVERSED:
+        return "what reversed gives";
     case KIND_GENERATOR:
         return "a generator expression";
     case KIND_DEF:

@@ -58,6 +58,7 @@ const hq_expr *seq_length(hq_checker *checker, const hq_value *sequence)
     switch (sequence->kind) {
     case KIND_RANGE:
         return range_length(checker, sequence);
+    case KIND_STRIDED:
     case KIND_ARRAY:
         return sequence->part[1];
     case KIND_JOINED:
@@ -113,6 +114,14 @@ static hq_value array_at(hq_checker *checker, const hq_value *array, const hq_ex
     return value_with_parts(checker, &array->items[0], parts);
 }
 
+static hq_value strided_at(hq_checker *checker, const hq_value *strided, const hq_expr *cursor)
+{
+    const hq_expr *low, *high;
+    seq_cursors(checker, &strided->items[0], &low, &high);
+    const hq_expr *offset = build_binary(checker, EXPR_MULTIPLY, cursor, strided->part[2]);
+    return seq_at(checker, &strided->items[0], add(checker, low, add(checker, strided->part[0], offset)));
+}
+
 hq_value seq_at(hq_checker *checker, const hq_value *sequence, const hq_expr *cursor)
 {
     switch (sequence->kind) {
@@ -127,6 +136,8 @@ hq_value seq_at(hq_checker *checker, const hq_value *sequence, const hq_expr *cu
             add(checker, sequence->part[0], build_binary(checker, EXPR_MULTIPLY, cursor, sequence->part[2])));
     case KIND_JOINED:
         return joined_at(checker, sequence->items, sequence->item_count, build_once(checker, cursor));
+    case KIND_STRIDED:
+        return strided_at(checker, sequence, cursor);
     default: /* KIND_ARRAY */
         return array_at(checker, sequence, cursor);
     }
@@ -168,11 +179,43 @@ hq_value seq_slice(hq_checker *checker, const hq_value *sequence, const hq_expr 
         break;
     case KIND_JOINED:
         return joined_slice(checker, sequence, build_once(checker, low), build_once(checker, high));
+    case KIND_STRIDED:
+        slice.part[0] = add(checker, begin, build_binary(checker, EXPR_MULTIPLY, low, sequence->part[2]));
+        slice.part[1] = subtract(checker, high, low);
+        break;
     default: /* KIND_RECORDS, KIND_LIST */
         slice.part[0] = add(checker, begin, low);
         slice.part[1] = add(checker, begin, high);
     }
     return value_once(checker, &slice);
+}
+
+hq_value seq_stride(hq_checker *checker, const hq_value *sequence, const hq_expr *first, const hq_expr *count,
+                    const hq_expr *step)
+{
+    hq_value result = {.kind = KIND_STRIDED, .items = sequence, .item_count = 1, .part = {first, count, step}};
+    if (sequence->kind == KIND_RANGE || sequence->kind == KIND_STRIDED) {
+        bool is_range = sequence->kind == KIND_RANGE;
+        const hq_expr *old_step = sequence->part[2];
+        result = *sequence;
+        result.part[0] = add(checker, sequence->part[0], build_binary(checker, EXPR_MULTIPLY, first, old_step));
+        result.part[0] = build_once(checker, result.part[0]);
+        result.part[2] = build_once(checker, build_binary(checker, EXPR_MULTIPLY, step, old_step));
+        const hq_expr *end = build_binary(checker, EXPR_MULTIPLY, count, result.part[2]);
+        result.part[1] = is_range ? add(checker, result.part[0], end) : count;
+    } else {
+        hq_value *item = arena_alloc(checker->source->arena, sizeof *item);
+        *item = *sequence;
+        result.items = item;
+    }
+    return value_once(checker, &result);
+}
+
+hq_value seq_reversed(hq_checker *checker, const hq_value *sequence)
+{
+    const hq_expr *length = build_once(checker, seq_length(checker, sequence));
+    const hq_expr *last = build_once(checker, build_binary(checker, EXPR_SUBTRACT, length, build_int(checker, 1)));
+    return seq_stride(checker, sequence, last, length, build_int(checker, -1));
 }
 
 static size_t joined_items(const hq_value *sequence, hq_value *items)
@@ -466,8 +509,11 @@ hq_stmt *seq_each(hq_checker *checker, const hq_node *node, const hq_value *iter
     case KIND_LIST:
     case KIND_RANGE:
     case KIND_JOINED:
+    case KIND_STRIDED:
     case KIND_ARRAY:
         return each_of_sequence(checker, iterable, turn, data);
+    case KIND_REVERSED:
+        return each_of_sequence(checker, &iterable->items[0], turn, data);
     case KIND_ENUMERATE:
         return each_of_enumerate(checker, node, iterable, turn, data);
     case KIND_ZIP:

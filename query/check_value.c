@@ -21,6 +21,7 @@ static size_t own_parts(hq_kind kind)
     case KIND_ARRAY:
         return 2;
     case KIND_RANGE:
+    case KIND_STRIDED:
         return 3;
     default:
         return 0;
@@ -29,7 +30,7 @@ static size_t own_parts(hq_kind kind)
 
 static bool has_items_with_parts(hq_kind kind)
 {
-    return kind == KIND_TUPLE || kind == KIND_JOINED;
+    return kind == KIND_TUPLE || kind == KIND_JOINED || kind == KIND_STRIDED;
 }
 
 bool value_is_storable(const hq_value *value)

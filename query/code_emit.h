@@ -69,7 +69,7 @@ uint32_t code_count_edges(const double *edges, uint32_t count, double x);
 /* The first of the categories that is x, or count. */
 uint32_t code_find_category(const double *categories, uint32_t count, double x);
 /* Sorts as STMT_SORT says; false if there is no room to work in. */
-int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec);
+int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec, int64_t keys);
 
 typedef struct emit_loop {
     struct emit_loop *outer;
@@ -122,7 +122,8 @@ typedef struct hq_emit {
 #define CODE_SORT_NAME     "hq_sort"
 #define CODE_EDGES_NAME    "hq_count_edges"
 #define CODE_CATEGORY_NAME "hq_find_category"
-#define CODE_MATH_FORMAT   "hq_math_%zu" /* index into MATH_FUNCTIONS */
+#define CODE_MATH_FORMAT   "hq_math_%zu"   /* index into MATH_FUNCTIONS */
+#define CODE_KERNEL_FORMAT "hq_kernel_%zu" /* and into MATH_KERNELS */
 
 /* code_expr.c */
 LLVMTypeRef emit_type(const hq_emit *emit, hq_scalar type);
@@ -144,6 +145,7 @@ LLVMValueRef emit_word(hq_emit *emit, const hq_expr *expr);
 void emit_store(hq_emit *emit, const hq_stmt *stmt);
 void emit_room(hq_emit *emit, const hq_stmt *stmt);
 void emit_sort(hq_emit *emit, const hq_stmt *stmt);
+void emit_kernel(hq_emit *emit, const hq_stmt *stmt);
 /* At the start of the run, and of every entry. */
 void emit_memory(hq_emit *emit);
 void emit_empty_memory(hq_emit *emit);

@@ -232,14 +232,11 @@ static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMV
 {
     static const struct {
         const char *name, *intrinsic;
-    } EXACT[] = {{"sqrt", "llvm.sqrt"},
-                 {"copysign", "llvm.copysign"},
-                 {MATH_FLOOR, "llvm.floor"},
-                 {MATH_CEIL, "llvm.ceil"},
-                 {MATH_ROUND, "llvm.roundeven"}};
+    } EXACT[] = {{"sqrt", "llvm.sqrt"},    {"copysign", "llvm.copysign"}, {MATH_FLOOR, "llvm.floor"},
+                 {MATH_CEIL, "llvm.ceil"}, {MATH_TRUNC, "llvm.trunc"},    {MATH_ROUND, "llvm.roundeven"}};
     const math_function *function = &MATH_FUNCTIONS[index];
     LLVMValueRef arguments[2] = {a, b};
-    unsigned count = function->unary ? 1 : 2;
+    unsigned count = math_arity(function);
     /* These have one right answer, so an instruction gives the same as the C library. */
     for (size_t i = 0; i < sizeof EXACT / sizeof *EXACT; i++)
         if (strcmp(function->name, EXACT[i].name) == 0)
@@ -249,8 +246,9 @@ static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMV
         return half_of_sincos(emit, is_sin, a);
     /* All others are called under names of our own: LLVM knows what pow and its kin are and would rewrite some calls
      * into others that round differently. */
-    LLVMTypeRef parameters[2] = {emit->f64, emit->f64};
-    LLVMTypeRef type = LLVMFunctionType(emit->f64, parameters, count, false);
+    LLVMTypeRef scalar = emit_type(emit, math_type(function));
+    LLVMTypeRef parameters[2] = {scalar, scalar};
+    LLVMTypeRef type = LLVMFunctionType(scalar, parameters, count, false);
     if (!emit->calls[index]) {
         char name[64];
         snprintf(name, sizeof name, CODE_MATH_FORMAT, index);

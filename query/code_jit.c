@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "query/code_emit.h"
+#include "query/exact.h"
 
 /* The only state of the process that hq keeps: what LLVM takes milliseconds to set up and any query can use. */
 static struct {
@@ -93,13 +94,16 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static LLVMErrorRef define_symbols(LLVMOrcLLJITRef jit)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + 8, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + KERNEL_COUNT + 8, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
-        const math_function *function = &MATH_FUNCTIONS[i];
         snprintf(name, sizeof name, CODE_MATH_FORMAT, i);
-        symbols[count++] = symbol_at(jit, name,
-                                     function->unary ? (uintptr_t)function->unary : (uintptr_t)function->binary);
+        symbols[count++] = symbol_at(jit, name, math_address(&MATH_FUNCTIONS[i]));
+    }
+    for (size_t i = 0; i < KERNEL_COUNT; i++) {
+        char name[64];
+        snprintf(name, sizeof name, CODE_KERNEL_FORMAT, i);
+        symbols[count++] = symbol_at(jit, name, (uintptr_t)MATH_KERNELS[i]);
     }
     symbols[count++] = symbol_at(jit, CODE_LOOK_NAME, (uintptr_t)code_look);
     symbols[count++] = symbol_at(jit, CODE_COUNT_NAME, (uintptr_t)code_count);

@@ -92,8 +92,8 @@ static size_t cost_of(const hq_expr *expr)
     if (expr->op != EXPR_CALL)
         return 1;
     const char *name = MATH_FUNCTIONS[expr->index].name;
-    static const char *const CHEAP[] = {"sqrt",    "fabs",     "copysign", "degrees",
-                                        "radians", MATH_FLOOR, MATH_CEIL,  MATH_ROUND};
+    static const char *const CHEAP[] = {"sqrt",     "fabs",    "copysign", "degrees", "radians",
+                                        MATH_FLOOR, MATH_CEIL, MATH_TRUNC, MATH_ROUND};
     for (size_t i = 0; i < sizeof CHEAP / sizeof *CHEAP; i++)
         if (strcmp(name, CHEAP[i]) == 0)
             return 2;

@@ -4,6 +4,7 @@
  * it as int64, floats as doubles.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "query/code_emit.h"
@@ -22,36 +23,43 @@ int64_t code_room(code_state *state, int64_t count, int64_t width, int64_t befor
     return base;
 }
 
-/* True if an element goes before another, by their first words. */
-static bool is_before(const int64_t *one, const int64_t *other, int32_t spec)
+static double float_of(int64_t word)
 {
-    if (spec & SORT_REVERSE) {
-        const int64_t *swap = one;
-        one = other;
-        other = swap;
+    double value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+/* True if an element goes before another. */
+static bool is_before(const int64_t *one, const int64_t *other, int32_t spec, int64_t keys)
+{
+    bool is_reverse = spec & SORT_REVERSE;
+    for (; keys; keys >>= SORT_KEY_BITS, one++, other++) {
+        if (keys & SORT_FLOAT) {
+            double a = float_of(*one), b = float_of(*other);
+            if (a != b)
+                return is_reverse ? a > b : a < b;
+        } else if (*one != *other) {
+            return is_reverse ? *one > *other : *one < *other;
+        }
     }
-    if (!(spec & SORT_FLOAT))
-        return *one < *other;
-    double a, b;
-    memcpy(&a, one, sizeof a);
-    memcpy(&b, other, sizeof b);
-    return a < b;
+    return false;
 }
 
 /* Two runs that stand side by side become one; equal elements keep their order. */
-static void merge(int64_t *to, const int64_t *from, int64_t middle, int64_t end, int32_t spec)
+static void merge(int64_t *to, const int64_t *from, int64_t middle, int64_t end, int32_t spec, int64_t keys)
 {
     int64_t width = spec / SORT_WIDTH;
     int64_t left = 0, right = middle;
     for (int64_t i = 0; i < end; i++) {
         bool takes_right = left == middle ||
-                           (right < end && is_before(from + right * width, from + left * width, spec));
+                           (right < end && is_before(from + right * width, from + left * width, spec, keys));
         int64_t taken = takes_right ? right++ : left++;
         memcpy(to + i * width, from + taken * width, (size_t)width * sizeof *to);
     }
 }
 
-int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec)
+int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec, int64_t keys)
 {
     int64_t width = spec / SORT_WIDTH;
     if (count * width > CODE_MEMORY_WORDS - state->words_used)
@@ -62,13 +70,15 @@ int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec)
     for (int64_t run = 1; run < count; run *= 2) {
         for (int64_t first = 0; first < count; first += 2 * run) {
             int64_t end = count - first < 2 * run ? count - first : 2 * run;
-            merge(to + first * width, from + first * width, run < end ? run : end, end, spec);
+            merge(to + first * width, from + first * width, run < end ? run : end, end, spec, keys);
         }
         int64_t *swap = from;
         from = to;
         to = swap;
     }
-    int64_t skipped = spec & SORT_DROP ? 1 : 0;
+    int64_t skipped = 0;
+    for (int64_t left = spec & SORT_DROP ? keys : 0; left; left >>= SORT_KEY_BITS)
+        skipped++;
     int64_t kept = width - skipped;
     for (int64_t i = 0; i < count && (skipped || from != elements); i++)
         memmove(elements + i * kept, from + i * width + skipped, (size_t)kept * sizeof *elements);
@@ -125,11 +135,19 @@ void emit_room(hq_emit *emit, const hq_stmt *stmt)
 
 void emit_sort(hq_emit *emit, const hq_stmt *stmt)
 {
-    LLVMValueRef arguments[4] = {emit->state, emit_expr(emit, stmt->a), emit_expr(emit, stmt->b),
-                                 LLVMConstInt(emit->i32, stmt->slot, false)};
-    LLVMValueRef is_done = call(emit, CODE_SORT_NAME, emit->i32, arguments, 4);
+    LLVMValueRef arguments[5] = {emit->state, emit_expr(emit, stmt->a), emit_expr(emit, stmt->b),
+                                 LLVMConstInt(emit->i32, stmt->slot, false), emit_expr(emit, stmt->c)};
+    LLVMValueRef is_done = call(emit, CODE_SORT_NAME, emit->i32, arguments, 5);
     emit_demand(emit, LLVMBuildICmp(emit->builder, LLVMIntNE, is_done, LLVMConstInt(emit->i32, 0, false), ""),
                 stmt->index);
+}
+
+void emit_kernel(hq_emit *emit, const hq_stmt *stmt)
+{
+    char name[64];
+    snprintf(name, sizeof name, CODE_KERNEL_FORMAT, (size_t)stmt->index);
+    LLVMValueRef arguments[2] = {word_address(emit, stmt->a), emit_expr(emit, stmt->b)};
+    LLVMBuildStore(emit->builder, call(emit, name, emit->f64, arguments, 2), emit->slots[stmt->slot]);
 }
 
 static LLVMValueRef state_field(hq_emit *emit, size_t offset)

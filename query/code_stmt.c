@@ -322,6 +322,9 @@ static void emit_stmt(hq_emit *emit, const hq_stmt *stmt)
     case STMT_SORT:
         emit_sort(emit, stmt);
         break;
+    case STMT_KERNEL:
+        emit_kernel(emit, stmt);
+        break;
     case STMT_FILL:
         if (emit->is_flat)
             emit_flat_fill(emit, stmt);

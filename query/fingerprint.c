@@ -48,7 +48,7 @@ static void add_block(hq_hasher *hasher, const hq_block *block)
     for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
         count++;
         hasher_add_u64(hasher, (uint64_t)stmt->op << 32 | stmt->slot);
-        if (stmt->op == STMT_FILL)
+        if (stmt->op == STMT_FILL || stmt->op == STMT_KERNEL)
             hasher_add_u64(hasher, stmt->index);
         add_expr(hasher, stmt->a);
         add_expr(hasher, stmt->b);

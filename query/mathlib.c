@@ -1,7 +1,10 @@
 #include "query/mathlib.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
+
+#include "query/exact.h"
 
 static double floor_modulo(double a, double b)
 {
@@ -51,48 +54,180 @@ static double log_to_base(double x, double base)
     return log(x) / log(base);
 }
 
+static double distance_to_next(double x)
+{
+    if (!isfinite(x))
+        return fabs(x);
+    double next = nextafter(fabs(x), (double)INFINITY);
+    return isinf(next) ? fabs(x) - nextafter(fabs(x), 0) : next - fabs(x);
+}
+
+static double fraction_of(double x)
+{
+    double whole;
+    return modf(x, &whole);
+}
+
+static double mantissa_of(double x)
+{
+    int exponent;
+    return frexp(x, &exponent);
+}
+
+static double exponent_of(double x)
+{
+    int exponent = 0;
+    if (isfinite(x)) /* C leaves it open else, Python gives 0 */
+        frexp(x, &exponent);
+    return exponent;
+}
+
+static double scale_by(double x, double exponent)
+{
+    return ldexp(x, exponent > INT_MAX ? INT_MAX : exponent < -INT_MAX ? -INT_MAX : (int)exponent);
+}
+
+/* --- of ints --- */
+
+static uint64_t size_of(int64_t a)
+{
+    return a < 0 ? 0 - (uint64_t)a : (uint64_t)a;
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int64_t greatest_divisor(int64_t a, int64_t b)
+{
+    return (int64_t)common_divisor(size_of(a), size_of(b));
+}
+
+static int64_t least_multiple(int64_t a, int64_t b)
+{
+    uint64_t divisor = common_divisor(size_of(a), size_of(b));
+    return divisor ? (int64_t)(size_of(a) / divisor * size_of(b)) : 0;
+}
+
+/* Ends soon: a product of that many neighbours has more twos in it than 64 bits can show. */
+static int64_t permutations(int64_t n, int64_t k)
+{
+    if (n < 0 || k < 0 || k > n)
+        return 0;
+    uint64_t product = 1;
+    for (int64_t i = 0; i < k && product; i++)
+        product *= (uint64_t)(n - i);
+    return (int64_t)product;
+}
+
+static int64_t factorial(int64_t n)
+{
+    return permutations(n, n);
+}
+
+/* One over an odd number, modulo 2^64: every step doubles the bits that are right, three to begin with. */
+static uint64_t odd_inverse(uint64_t odd)
+{
+    uint64_t inverse = odd;
+    for (int bits = 3; bits < 64; bits *= 2)
+        inverse *= 2 - odd * inverse;
+    return inverse;
+}
+
+/* Modulo 2^64: twos are counted apart, since only odd numbers have inverses. */
+static int64_t combinations(int64_t n, int64_t k)
+{
+    enum { MOST = 1 << 16 };
+    if (n < 0 || k < 0 || k > n)
+        return 0;
+    k = k > n - k ? n - k : k;
+    if (k > MOST)
+        return 0;
+    uint64_t above = 1, below = 1;
+    int twos = 0;
+    for (int64_t i = 1; i <= k; i++) {
+        uint64_t factor = (uint64_t)(n - k + i), divisor = (uint64_t)i;
+        int more = __builtin_ctzll(factor), less = __builtin_ctzll(divisor);
+        above *= factor >> more;
+        below *= divisor >> less;
+        twos += more - less;
+    }
+    return twos > 63 ? 0 : (int64_t)((above * odd_inverse(below)) << twos);
+}
+
+/* The floor of the root: the float's root is off by one at most. */
+static int64_t int_root(int64_t n)
+{
+    if (n <= 0)
+        return 0;
+    uint64_t root = (uint64_t)sqrt((double)n);
+    while (root * root > (uint64_t)n)
+        root--;
+    while ((root + 1) * (root + 1) <= (uint64_t)n)
+        root++;
+    return (int64_t)root;
+}
+
 const math_function MATH_FUNCTIONS[] = {
-    {"acos", acos, NULL},
-    {"acosh", acosh, NULL},
-    {"asin", asin, NULL},
-    {"asinh", asinh, NULL},
-    {"atan", atan, NULL},
-    {"atan2", NULL, atan2},
-    {"atanh", atanh, NULL},
-    {"cbrt", cbrt, NULL},
-    {"copysign", NULL, copysign},
-    {"cos", cos, NULL},
-    {"cosh", cosh, NULL},
-    {"degrees", degrees, NULL},
-    {"erf", erf, NULL},
-    {"erfc", erfc, NULL},
-    {"exp", exp, NULL},
-    {"exp2", exp2, NULL},
-    {"expm1", expm1, NULL},
-    {"fabs", fabs, NULL},
-    {"fmod", NULL, fmod},
-    {"gamma", tgamma, NULL},
-    {"hypot", NULL, hypot},
-    {"lgamma", lgamma_alone, NULL},
-    {"log", log, NULL},
-    {"log10", log10, NULL},
-    {"log1p", log1p, NULL},
-    {"log2", log2, NULL},
-    {"nextafter", NULL, nextafter},
-    {"pow", NULL, pow},
-    {"radians", radians, NULL},
-    {"remainder", NULL, remainder},
-    {"sin", sin, NULL},
-    {"sinh", sinh, NULL},
-    {"sqrt", sqrt, NULL},
-    {"tan", tan, NULL},
-    {"tanh", tanh, NULL},
-    {MATH_CEIL, ceil, NULL},
-    {MATH_FLOOR, floor, NULL},
-    {MATH_LOG_TO_BASE, NULL, log_to_base},
-    {MATH_FLOOR_DIVIDE, NULL, floor_divide},
-    {MATH_MODULO, NULL, floor_modulo},
-    {MATH_ROUND, rint, NULL}, /* to even in halfway cases, as Python's round: the rounding mode is never changed */
+    {"acos", .unary = acos},
+    {"acosh", .unary = acosh},
+    {"asin", .unary = asin},
+    {"asinh", .unary = asinh},
+    {"atan", .unary = atan},
+    {"atan2", .binary = atan2},
+    {"atanh", .unary = atanh},
+    {"cbrt", .unary = cbrt},
+    {"comb", .int_binary = combinations},
+    {"copysign", .binary = copysign},
+    {"cos", .unary = cos},
+    {"cosh", .unary = cosh},
+    {"degrees", .unary = degrees},
+    {"erf", .unary = erf},
+    {"erfc", .unary = erfc},
+    {"exp", .unary = exp},
+    {"exp2", .unary = exp2},
+    {"expm1", .unary = expm1},
+    {"factorial", .int_unary = factorial},
+    {"fabs", .unary = fabs},
+    {"fmod", .binary = fmod},
+    {"gamma", .unary = tgamma},
+    {"gcd", .int_binary = greatest_divisor},
+    {"hypot", .binary = exact_hypot},
+    {"isqrt", .int_unary = int_root},
+    {"lcm", .int_binary = least_multiple},
+    {"lgamma", .unary = lgamma_alone},
+    {"log", .unary = log},
+    {"log10", .unary = log10},
+    {"log1p", .unary = log1p},
+    {"log2", .unary = log2},
+    {"nextafter", .binary = nextafter},
+    {"pow", .binary = pow},
+    {"radians", .unary = radians},
+    {"remainder", .binary = remainder},
+    {"sin", .unary = sin},
+    {"sinh", .unary = sinh},
+    {"sqrt", .unary = sqrt},
+    {"tan", .unary = tan},
+    {"tanh", .unary = tanh},
+    {"ulp", .unary = distance_to_next},
+    {MATH_CEIL, .unary = ceil},
+    {MATH_FLOOR, .unary = floor},
+    {MATH_TRUNC, .unary = trunc},
+    {MATH_FRACTION, .unary = fraction_of},
+    {MATH_MANTISSA, .unary = mantissa_of},
+    {MATH_EXPONENT, .unary = exponent_of},
+    {MATH_SCALE, .binary = scale_by},
+    {MATH_PERMUTATIONS, .int_binary = permutations},
+    {MATH_LOG_TO_BASE, .binary = log_to_base},
+    {MATH_FLOOR_DIVIDE, .binary = floor_divide},
+    {MATH_MODULO, .binary = floor_modulo},
+    {MATH_ROUND, .unary = rint}, /* to even in halfway cases, as Python's round: the rounding mode is never changed */
 };
 const size_t MATH_FUNCTION_COUNT = sizeof MATH_FUNCTIONS / sizeof *MATH_FUNCTIONS;
 
@@ -102,6 +237,14 @@ int math_find(const char *name)
         if (strcmp(MATH_FUNCTIONS[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+uintptr_t math_address(const math_function *function)
+{
+    return function->unary       ? (uintptr_t)function->unary
+           : function->binary    ? (uintptr_t)function->binary
+           : function->int_unary ? (uintptr_t)function->int_unary
+                                 : (uintptr_t)function->int_binary;
 }
 
 int64_t math_int_floor_divide(int64_t a, int64_t b)

@@ -398,6 +398,25 @@ static hq_node *parse_binary(hq_parser *parser, int least)
     }
 }
 
+/* Steps over the operator, which may be two keywords. */
+static int take_comparison(hq_parser *parser)
+{
+    int op = parser->token.op;
+    if (parser->token.kind == TOKEN_KEYWORD) {
+        if (parser_at_keyword(parser, KEYWORD_IS))
+            source_fail(parser->source, parser->token.at,
+                        "compare with == or !=", "the operator 'is' is not part of hq's query language");
+        op = OP_IN;
+        if (parser_take_keyword(parser, KEYWORD_NOT)) {
+            op = OP_NOT_IN;
+            if (!parser_at_keyword(parser, KEYWORD_IN))
+                parser_unexpected(parser, "'in'");
+        }
+    }
+    parser_step(parser);
+    return op;
+}
+
 static hq_node *parse_comparison(hq_parser *parser)
 {
     hq_node *first = parse_binary(parser, 1);
@@ -408,14 +427,8 @@ static hq_node *parse_comparison(hq_parser *parser)
     kids_add(parser, &kids, first);
     size_t capacity = 0;
     while (is_comparison(&parser->token)) {
-        if (parser->token.kind == TOKEN_KEYWORD)
-            source_fail(parser->source, parser->token.at,
-                        parser->token.word->keyword == KEYWORD_IS ? "compare with == or !="
-                                                                  : "compare with ==, and join the comparisons with or",
-                        "the operator '%s' is not part of hq's query language", parser->token.word->text);
         ARENA_GROW(parser->source->arena, node->ops, kids.count - 1, capacity);
-        node->ops[kids.count - 1] = parser->token.op;
-        parser_step(parser);
+        node->ops[kids.count - 1] = take_comparison(parser);
         kids_add(parser, &kids, parse_binary(parser, 1));
     }
     node_adopt(parser, node, &kids);

@@ -619,7 +619,8 @@ hq_token lexer_next(hq_lexer *lexer)
 
 const char *operator_text(int op, char buffer[3])
 {
-    static const char *const LONG[] = {"**", "//", "<<", ">>", "<=", ">=", "==", "!=", "->", ":=", "..."};
+    static const char *const LONG[] = {
+        "**", "//", "<<", ">>", "<=", ">=", "==", "!=", "->", ":=", "...", "in", "not in"};
     if (op >= OP_POWER)
         return LONG[op - OP_POWER];
     buffer[0] = (char)op;

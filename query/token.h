@@ -31,7 +31,9 @@ typedef enum hq_operator {
     OP_NOT_EQUAL,
     OP_ARROW,
     OP_WALRUS,
-    OP_ELLIPSIS
+    OP_ELLIPSIS,
+    OP_IN, /* these two are made by the parser, of keywords */
+    OP_NOT_IN
 } hq_operator;
 
 typedef enum hq_keyword {

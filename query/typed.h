@@ -15,7 +15,7 @@
 
 enum {
     /* Part of every fingerprint. To be raised when the same text comes to mean something else. */
-    HQ_LANGUAGE_VERSION = 1
+    HQ_LANGUAGE_VERSION = 2
 };
 
 typedef enum hq_expr_op {
@@ -61,7 +61,7 @@ typedef enum hq_expr_op {
     EXPR_TO_BOOL,  /* is not zero */
     EXPR_TO_INT,   /* bool to int; float to int towards zero, at the ends of int64 if beyond, 0 for nan */
     EXPR_TO_FLOAT, /* bool or int to float */
-    EXPR_CALL      /* index: a function of mathlib.h, of floats a, b; the result is what the function says */
+    EXPR_CALL      /* index: a function of mathlib.h, of a and b, which have its type as the result has */
 } hq_expr_op;
 
 typedef struct hq_expr {
@@ -89,16 +89,21 @@ typedef enum hq_stmt_op {
     STMT_ROOM,     /* slot = the first of a times c words of the event's memory, or a fault; b words, if it is not
                     * NULL, are copied there from where slot was */
     STMT_STORE,    /* word a of the event's memory = b */
-    STMT_SORT,     /* the b elements from word a on, stably; slot: hq_sort_spec; or a fault */
+    STMT_SORT,     /* the b elements from word a on, stably; slot: hq_sort_spec; c: their keys; or a fault */
+    STMT_KERNEL,   /* slot, a float = function index of exact.h, of the event's memory from word a on and the float b */
     STMT_FILL      /* index: the histogram; fill: a value for each axis; a: the weight or NULL; b: the sample or NULL */
 } hq_stmt_op;
 
-/* How STMT_SORT sorts: the words of each element, the first of them the key, times SORT_WIDTH, and what else is so. */
+/* How STMT_SORT sorts: the words of each element times SORT_WIDTH, and what else is so. The first words are the keys:
+ * the first two that differ decide. A constant tells how many there are and what each is, the first one in the low
+ * bits. */
 enum {
     SORT_REVERSE = 1, /* the greatest first */
-    SORT_FLOAT = 2,   /* the key is a float */
-    SORT_DROP = 4,    /* the key's word is left out afterwards, and the elements stand close together */
-    SORT_WIDTH = 8
+    SORT_DROP = 2,    /* the keys are left out afterwards, and the elements stand close together */
+    SORT_WIDTH = 4,
+    SORT_KEY_BITS = 2, /* in the constant, for each key: */
+    SORT_INT = 1,
+    SORT_FLOAT = 2
 };
 
 typedef struct hq_block {

@@ -21,6 +21,7 @@ import argparse
 import ast
 import bisect
 import builtins
+import fractions
 import itertools
 import json
 import math
@@ -38,7 +39,8 @@ INT64 = np.iinfo(np.int64)
 
 
 def number(x):
-    """An operand as a NumPy scalar."""
+    """An operand as a NumPy scalar, or a tuple of them. All floats are made anew: to Python a nan in a tuple is equal to
+    another if they are one object, and hq knows no objects."""
     kind = type(x)
     if kind is np.float64 or kind is np.int64:
         return x
@@ -46,7 +48,9 @@ def number(x):
         return np.float64(x)
     if kind is int or kind is bool or kind is np.bool_:
         return np.int64(x)
-    if kind is Sequence or kind is Joined:  # what + joins
+    if kind is tuple:
+        return tuple(np.float64(float(part)) if isinstance(part, float) else number(part) for part in x)
+    if kind is Sequence or kind is Joined or kind is list:  # what + joins
         return x
     raise TypeError(f"{x!r} is no number")
 
@@ -88,7 +92,8 @@ def extreme(function):
             return function(items, key=lambda item: number(key(item)))
         values = [number(x) for x in items]
         result = function(values)
-        return np.float64(result) if any(isinstance(x, np.float64) for x in values) else result
+        is_float = not isinstance(result, tuple) and any(isinstance(x, np.float64) for x in values)
+        return np.float64(result) if is_float else result
     return choose
 
 
@@ -123,7 +128,10 @@ class Operands(ast.NodeTransformer):
 
     def visit_Compare(self, node):
         self.generic_visit(node)
-        operands = [self.call("__hq_number", operand) for operand in (node.left, *node.comparators)]
+        # What stands behind 'in' is gone through as it is.
+        is_whole = [False] + [isinstance(op, (ast.In, ast.NotIn)) for op in node.ops]
+        operands = [operand if whole else self.call("__hq_number", operand)
+                    for operand, whole in zip((node.left, *node.comparators), is_whole)]
         return self.call("__hq_bool", ast.Compare(operands[0], node.ops, operands[1:]))
 
 
@@ -155,9 +163,62 @@ def total(function, beyond):
     return call
 
 
+def total_of_scale(x, exponent):
+    """math.ldexp, with inf where CPython raises."""
+    try:
+        return math.ldexp(float(number(x)), int(exponent))
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
 def logarithm(x, base=None):
     natural = total(math.log, np.log)
     return natural(x) if base is None else number(natural(x)) / number(natural(base))
+
+
+def wrapped(value):
+    """An int of any size as an int64."""
+    return (value - INT64.min) % 2**64 + INT64.min
+
+
+def of_ints(function):
+    """gcd, comb and their kin: 0 where CPython raises."""
+    def call(*arguments):
+        assert all(isinstance(x, (int, np.integer)) for x in arguments), arguments
+        try:
+            return wrapped(function(*map(int, arguments)))
+        except ValueError:
+            return 0
+    return call
+
+
+def combinations_of(n, k):
+    """math.comb, for which hq counts to 65536 only."""
+    return math.comb(n, k) if min(k, n - k) <= 1 << 16 else 0
+
+
+def fsum(items):
+    """math.fsum; where it overflows on the way, the exact sum by other means."""
+    items = [float(number(x)) for x in items]
+    special = [x for x in items if not math.isfinite(x)]
+    if special:
+        return float(np.sum(special))
+    try:
+        return math.fsum(items)
+    except OverflowError:
+        exact = sum(map(fractions.Fraction, items))
+        try:
+            return float(exact)
+        except OverflowError:
+            return math.inf if exact > 0 else -math.inf
+
+
+def product_of(items, *, start=1):
+    """math.prod, of int64 and float64."""
+    result = number(start)
+    for item in items:
+        result = result * number(item)
+    return result
 
 
 def math_module():
@@ -168,6 +229,11 @@ def math_module():
             setattr(module, name, value)
         elif callable(value) and not name.startswith("_"):
             setattr(module, name, total(value, BEYOND[name]) if name in BEYOND else value)
+    for name in ("factorial", "gcd", "isqrt", "lcm", "perm"):
+        setattr(module, name, of_ints(getattr(math, name)))
+    module.comb = of_ints(combinations_of)
+    module.fsum, module.prod = fsum, product_of
+    module.ldexp = total_of_scale
     module.log = logarithm
     module.floor, module.ceil, module.trunc = to_int_by(math.floor), to_int_by(math.ceil), to_int
     return module
@@ -497,8 +563,8 @@ def namespace(events):
             raise ImportError(f"a query cannot import {name}")
         return modules[name if fromlist else name.split(".")[0]]
 
-    names = {name: getattr(builtins, name) for name in ("all", "any", "bool", "enumerate", "float", "len", "range",
-                                                    "sorted", "zip")}
+    names = {name: getattr(builtins, name) for name in ("all", "any", "bool", "enumerate", "float", "len", "list", "range",
+                                                    "reversed", "sorted", "zip")}
     names |= {"sum": total_of, "int": to_int, "round": to_int_by(round), "min": extreme(min), "max": extreme(max),
               "abs": lambda x: abs(number(x)), "pow": power, "__import__": importer}
     return {"__builtins__": names, "__hq_number": number, "__hq_power": power, "__hq_bool": bool, "events": events}

@@ -243,6 +243,122 @@ static void collections_joined(void **state)
     CHECK_ALL(state, EXAMPLES);
 }
 
+static void tuples_compared(void **state)
+{
+    static const example EXAMPLES[] = {
+        {NULL, "h.fill((event.run, 2) < (2, event.run))", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((event.run, 2) <= (2, 2.0))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((event.run, 2) > (2, 1))", "0 1 3 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((2, event.run) >= (2, 3))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(((event.run, 1), 2) == ((3, 1.0), 2))", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((event.run, event.x) != (2, 0))", "0 1 3 0 0 0 0 0 0 0 0 0"},
+        {NULL,
+         "h.fill(((event.run,) < (event.run, 0)) + 2 * ((event.run, 0) < (event.run,)) + 4 * ((event.run,) == "
+         "(event.run, 0)))",
+         "0 0 4 0 0 0 0 0 0 0 0 0"},
+        {NULL,
+         "nan = event.run * math.nan\nother = event.run + nan\nh.fill(((nan, 1) < (other, 2)) + 2 * ((1, nan) <= "
+         "(event.run, 5)) + 4 * ((0, nan) < (event.run, other)))",
+         "0 0 0 0 0 1 0 3 0 0 0 0"},
+        {NULL, "h.fill((1, 0) < (event.run, event.x) < (3, 3))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(() < (event.run,))", "0 0 4 0 0 0 0 0 0 0 0 0"},
+        {NULL, "t = (event.run, event.x, event.flag)\nh.fill(t[1:][0] + t[::-1][0] + len(t[:-1]) + t[2:0:-1][1])",
+         "1 0 0 0 1 0 0 0 1 0 0 1"},
+        {NULL, "t = (event.run, 1.5) + (event.flag,)\nh.fill(len(t) + sum(t))", "0 0 0 0 0 0 1 0 2 0 1 0"},
+    };
+    CHECK_ALL(state, EXAMPLES);
+}
+
+static void sorted_and_chosen_by_tuples(void **state)
+{
+    static const example EXAMPLES[] = {
+        {NULL, "for i, m in enumerate(sorted(event.Muon, key=lambda m: (m.charge, -m.pt))):\n    h.fill(i + m.pt / 20)",
+         "0 1 1 2 0 2 0 0 0 0 0 0"},
+        {NULL,
+         "for i, m in enumerate(sorted(event.Muon, key=lambda m: (m.tight, m.charge, m.pt), reverse=True)):\n    "
+         "h.fill(i + m.pt / 20)",
+         "0 1 1 2 1 0 1 0 0 0 0 0"},
+        {NULL, "for i, (a, b) in enumerate(sorted((x > 3, -x) for x in event.hit)):\n    h.fill(i + a - b)",
+         "0 0 0 2 0 0 1 1 2 0 0 0"},
+        {NULL,
+         "for a, (b, c) in sorted([(2, (1, 0.5)), (1, (event.run, 1.5)), (1, (2, 0.25))])[:2]:\n    h.fill(a + b + c)",
+         "0 0 0 0 5 1 1 1 0 0 0 0"},
+        {NULL,
+         "xs = sorted(((i * 7) % 5, (i * 3) % 4) for i in range(20))\nh.fill(sum(a * 4 + b for a, b in xs[7:9]) / "
+         "2)\nh.fill(xs[-1][0])",
+         "0 0 0 0 0 4 0 0 4 0 0 0"},
+        {NULL,
+         "if event.Muon:\n    h.fill(max(event.Muon, key=lambda m: (m.charge, -m.pt)).pt / 10)\n    "
+         "h.fill(min(event.Muon, key=lambda m: (m.charge, -m.pt)).pt / 10)",
+         "0 0 2 1 1 1 1 0 0 0 0 0"},
+        {NULL, "h.fill(max((event.run, 1.5), (2, event.x))[1] + 2)", "0 1 0 0 3 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(sum(min((x > 2, -x) for x in [3.0, 1.0, 1.5])))", "4 0 0 0 0 0 0 0 0 0 0 0"},
+        {NULL, "a, b = max(((m.charge, m.pt / 10) for m in event.Muon), default=(1, 2.5))\nh.fill(a + b)",
+         "0 0 0 1 2 0 0 0 1 0 0 0"},
+        {NULL,
+         "if len(event.Muon) > 1:\n    a, b = min(combinations(event.Muon, 2), key=lambda p: (p[0].charge * "
+         "p[1].charge, p[0].pt))\n    h.fill((a.pt + b.pt) / 20)",
+         "0 0 0 1 0 1 0 0 0 0 0 0"},
+    };
+    CHECK_ALL(state, EXAMPLES);
+}
+
+static void what_is_in_a_sequence(void **state)
+{
+    static const example EXAMPLES[] = {
+        {NULL, "h.fill(event.run in (1, 2, 5))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(event.run not in [2, 3.0])", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(4.5 in event.hit)", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL,
+         "h.fill((event.run in range(2, 9, 2)) + 2 * (event.run in range(3, 0, -1)) + 4 * (event.x in range(-3, 5)))",
+         "0 0 1 2 0 0 0 0 1 0 0 0"},
+        {NULL, "h.fill(2 in (m.charge + 1 for m in event.Muon if m.pt > 25))", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((1, -1) in [(i, m.charge) for i, m in enumerate(event.Muon)])", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill((0, 1) in zip(range(event.run - 2), (1, 2)))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(1 < event.run in (3, 4, 1) and event.run not in (4,))", "0 3 1 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(not event.run in (1, 2))", "0 2 2 0 0 0 0 0 0 0 0 0"},
+        {NULL, "h.fill(math.nan in event.hit + event.hit)", "0 4 0 0 0 0 0 0 0 0 0 0"},
+        {NULL, "xs = [x for x in event.hit if x not in (1.5, 5.5)]\nfor x in xs:\n    h.fill(x)",
+         "0 0 0 1 1 1 0 1 0 0 0 0"},
+    };
+    CHECK_ALL(state, EXAMPLES);
+}
+
+static void backwards_and_in_steps(void **state)
+{
+    static const example EXAMPLES[] = {
+        {NULL, "for i, x in enumerate(reversed(event.hit)):\n    h.fill(i + x)", "0 0 0 0 3 1 0 2 0 0 0 0"},
+        {NULL, "for m, n in zip(reversed(event.Muon), event.Muon):\n    h.fill((m.pt - n.pt) / 10)",
+         "2 2 1 1 0 0 0 0 0 0 0 0"},
+        {NULL, "for i in reversed(range(1, 9, 3)):\n    h.fill(i)", "0 0 4 0 0 4 0 0 4 0 0 0"},
+        {NULL, "for a, b in combinations(reversed(event.hit), 2):\n    h.fill(a * 2 - b)", "0 0 0 0 1 1 1 0 1 0 0 0"},
+        {NULL, "for i, x in enumerate(list(reversed([event.run, 5, 3]))):\n    h.fill(i * 2 + x / 2)",
+         "0 0 4 0 0 5 2 1 0 0 0 0"},
+        {NULL, "for x in reversed((event.run, 2.5)):\n    h.fill(x)", "0 0 1 5 1 1 0 0 0 0 0 0"},
+        {NULL, "for l in reversed(event.Muon + event.Electron):\n    h.fill(l.pt / 10)", "0 0 2 2 2 2 1 1 0 0 0 0"},
+        {NULL, "for x in event.hit[::2]:\n    h.fill(x)", "0 0 1 0 1 1 1 0 0 0 0 0"},
+        {NULL, "for i, x in enumerate(event.hit[::-1]):\n    h.fill(i + x)", "0 0 0 0 3 1 0 2 0 0 0 0"},
+        {NULL,
+         "xs = [0, 1, 2, 3, 4, 5, 6, 7]\nfor x in xs[event.run::3]:\n    h.fill(x)\nfor x in xs[:event.run:-2]:\n    "
+         "h.fill(x)",
+         "0 0 1 1 3 2 5 1 6 0 0 0"},
+        {NULL,
+         "xs = [0, 1, 2, 3, 4, 5, 6, 7]\nh.fill(xs[-2:-9:-2][1])\nh.fill(len(xs[5:2]) + len(xs[2:5:-1]) + "
+         "len(xs[5:2:-1]) + len(xs[-100:100:5]))",
+         "0 0 0 0 0 4 4 0 0 0 0 0"},
+        {NULL, "xs = list(range(10))\nstep = event.run - 5\nfor x in xs[::step][::-2][1:]:\n    h.fill(x)",
+         "0 0 0 1 0 1 1 2 0 1 2 0"},
+        {NULL, "for x in range(20)[::-3][1:5:2]:\n    h.fill(x / 2)", "0 0 0 0 0 0 4 0 0 4 0 0"},
+        {NULL, "ls = (event.Muon + event.Electron)[::-2]\nfor i, l in enumerate(ls):\n    h.fill(i + l.pt / 20)",
+         "0 2 1 2 1 0 0 0 0 0 0 0"},
+        {NULL, "xs = [1, 2, 3][::2] + [4, 5][::-1]\nfor i, x in enumerate(xs):\n    h.fill(i + x)",
+         "0 0 4 0 0 4 0 0 8 0 0 0"},
+        {NULL, "h.fill(len(event.hit[::-2]))\nif event.hit[::2]:\n    h.fill(event.hit[::2][-1])",
+         "0 1 2 1 1 1 1 0 0 0 0 0"},
+    };
+    CHECK_ALL(state, EXAMPLES);
+}
+
 static void functions(void **state)
 {
     static const example EXAMPLES[] = {
@@ -312,6 +428,9 @@ static void faults_name_the_place(void **state)
         {NULL, "while True:\n    xs = list(event.hit + event.hit)",
          "query: the lists of this event need more than 16 MiB"},
         {NULL, "xs = sorted(range(1100000))\nh.fill(xs[0])", "query: the lists of this event need more than 16 MiB"},
+        {NULL, "h.fill(len(event.hit[::event.run - 3]))", "query: the step of the slice is 0"},
+        {NULL, "h.fill(math.dist(event.hit, [1, 2, 3]))",
+         "query: math.dist of points with different numbers of coordinates"},
         {"def f(n):\n    return event.hit[n]", "h.fill(f(event.run + 5))",
          "query: index 6 is out of range: event.hit has 3 elements here"},
     };
@@ -341,6 +460,10 @@ int main(void)
         cmocka_unit_test(sorting),
         cmocka_unit_test(tuples_zip_enumerate_and_combinations),
         cmocka_unit_test(collections_joined),
+        cmocka_unit_test(tuples_compared),
+        cmocka_unit_test(sorted_and_chosen_by_tuples),
+        cmocka_unit_test(what_is_in_a_sequence),
+        cmocka_unit_test(backwards_and_in_steps),
         cmocka_unit_test(functions),
         cmocka_unit_test(names_in_scopes),
         cmocka_unit_test(faults_name_the_place),

@@ -1,5 +1,5 @@
 from hist import Hist, axis
 h = Hist(axis.Regular(10, 0, 10, name="x"))
 for event in events:
-    if event.run in (1, 2):
+    if event.run in event.x:
         h.fill(1)

@@ -2,4 +2,4 @@ from math import factorial
 from hist import Hist, axis
 h = Hist(axis.Regular(10, 0, 10, name="x"))
 for event in events:
-    h.fill(factorial(event.run))
+    h.fill(factorial(event.x))

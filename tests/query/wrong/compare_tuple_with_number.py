@@ -1,0 +1,5 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    if (event.run, 2) == 3:
+        h.fill(1)

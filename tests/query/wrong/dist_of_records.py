@@ -1,0 +1,5 @@
+from math import dist
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    h.fill(dist(event.Muon[0], event.Muon[1]))

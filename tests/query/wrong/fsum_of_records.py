@@ -1,0 +1,5 @@
+from math import fsum
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    h.fill(fsum(m for m in event.Muon))

@@ -1,0 +1,5 @@
+from math import gcd
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    h.fill(gcd(event.run, event.x))
