@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "data/source.h"
 #include "zk/coordinator.h"
 
 enum { SESSION_MS = 5000 };
@@ -69,7 +70,8 @@ static int is_dataset_name(const char *spec)
 char *find_spec(const char *spec)
 {
     char here[PATH_MAX];
-    if (spec[0] == '/' || strncmp(spec, "empty:", 6) == 0 || is_dataset_name(spec) || !getcwd(here, sizeof here))
+    if (spec[0] == '/' || source_is_url(spec) || strncmp(spec, "empty:", 6) == 0 || is_dataset_name(spec) ||
+        !getcwd(here, sizeof here))
         return hq_strdup(spec);
     return hq_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, spec);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "data/source.h"
 #include "data/tree.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
@@ -52,6 +53,10 @@ static void complain(const char *text)
 /* FILE[:TREE]: both may have colons in them, so the longest front that is a file is the file. */
 static void split_target(const char *target, show_options *options)
 {
+    if (source_is_url(target)) {
+        source_split_url(target, &options->path, &options->tree);
+        return;
+    }
     options->path = hq_strdup(target);
     if (access(target, F_OK) == 0)
         return;

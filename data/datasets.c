@@ -5,6 +5,7 @@
 #include "base/inifile.h"
 #include "base/memory.h"
 #include "data/dataset.h"
+#include "data/source.h"
 
 typedef struct section_lookup {
     const char *name;
@@ -18,7 +19,8 @@ typedef struct section_lookup {
 
 static void add_spec(section_lookup *lookup, const char *spec)
 {
-    bool is_whole = *spec == '/' || lookup->folder_length == 0 || strncmp(spec, "empty:", 6) == 0;
+    bool is_whole = *spec == '/' || lookup->folder_length == 0 || strncmp(spec, "empty:", 6) == 0 ||
+                    source_is_url(spec);
     HQ_GROW(lookup->specs, lookup->count, lookup->capacity);
     lookup->specs[lookup->count++] = is_whole ? hq_strdup(spec)
                                               : hq_format("%.*s%s", lookup->folder_length, lookup->folder, spec);

@@ -50,6 +50,8 @@ static hq_error read_header(hq_file *file, hq_reason *reason)
     hasher_add(hasher, uuid, 16);
     hasher_add_u64(hasher, source->size);
     hasher_add_u64(hasher, (uint64_t)source->modified_ns);
+    if (source->version)
+        hasher_add_text(hasher, source->version);
     file->identity = hasher_end(&hasher);
     return HQ_OK;
 }
@@ -69,8 +71,13 @@ static hq_error open_source(hq_source source, size_t record_limit, hq_file **fil
 
 hq_error rootfile_open(const char *path, hq_file **file_r, hq_reason *reason)
 {
+    return rootfile_open_through(NULL, path, file_r, reason);
+}
+
+hq_error rootfile_open_through(struct hq_remote *remote, const char *path, hq_file **file_r, hq_reason *reason)
+{
     hq_source source;
-    hq_error error = source_open_file(path, &source, reason);
+    hq_error error = source_open(remote, path, &source, reason);
     return error ? error : open_source(source, RECORD_LIMIT, file_r, reason);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "data/source_remote.h"
 
 hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reason)
 {
@@ -42,10 +43,94 @@ void source_open_memory(const char *name, const void *bytes, uint64_t size, hq_s
     *source_r = (hq_source){.name = hq_strdup(name), .memory = bytes ? bytes : nothing, .fd = -1, .size = size};
 }
 
+bool source_is_url(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return length > 0 && strncmp(name + length, "://", 3) == 0;
+}
+
+hq_error source_check_url(const char *url, hq_reason *reason)
+{
+    static const char *const schemes[] = {"http", "https", "root", "roots", "xroot", "xroots"};
+    const char *host = strstr(url, "://");
+    size_t length = (size_t)(host - url), known = 0, count = sizeof schemes / sizeof *schemes;
+    while (known < count && (strlen(schemes[known]) != length || strncmp(url, schemes[known], length) != 0))
+        known++;
+    if (known == count)
+        return hq_fail(reason, HQ_EUNSUPPORTED,
+                       "\"%s\": hq reads files of this machine, named by their path, and http://, "
+                       "https:// and root:// URLs",
+                       url);
+    host += 3;
+    length = strcspn(host, "/?#");
+    if (length == 0)
+        return hq_fail(reason, HQ_EINVAL, "\"%s\": the URL names no server", url);
+    const char *at = memchr(host, '@', length);
+    if (at && memchr(host, ':', (size_t)(at - host)))
+        return hq_fail(reason, HQ_EINVAL,
+                       "a URL with a password (server %.*s): it would stand in logs and results; put "
+                       "it into ~/.netrc where the file is read",
+                       (int)(length - (size_t)(at + 1 - host)), at + 1);
+    if (host[length] != '/' || host[length + 1] == 0)
+        return hq_fail(reason, HQ_EINVAL, "\"%s\": the URL names a server, but no file", url);
+    return HQ_OK;
+}
+
+void source_split_url(const char *text, char **url_r, char **tree_r)
+{
+    static const char ending[] = ".root:";
+    const char *path = strstr(text, "://") + 3, *colon = NULL;
+    path += strcspn(path, "/");
+    for (const char *found = path; (found = strstr(found, ending)); found++)
+        colon = found + strlen(ending) - 1;
+    const char *slash = strrchr(path, '/');
+    if (!colon && slash)
+        colon = strrchr(slash, ':');
+    *url_r = colon ? hq_strndup(text, (size_t)(colon - text)) : hq_strdup(text);
+    *tree_r = hq_strdup(colon ? colon + 1 : NULL);
+}
+
+static hq_error open_url(hq_remote *remote, const char *url, hq_source *source_r, hq_reason *reason)
+{
+    hq_source source = {.name = hq_strdup(url), .fd = -1};
+    hq_error error = source_check_url(url, reason);
+    if (!error)
+        error = remote_file_open(remote, source.name, &source.remote, reason);
+    if (error) {
+        free(source.name);
+        return error;
+    }
+    const hq_version *version = &source.remote->version;
+    source.size = version->size;
+    if (!version->is_replica) {
+        source.modified_ns = version->modified_ns;
+        source.version = hq_strdup(version->tag);
+    }
+    *source_r = source;
+    return HQ_OK;
+}
+
+hq_error source_open(hq_remote *remote, const char *name, hq_source *source_r, hq_reason *reason)
+{
+    return source_is_url(name) ? open_url(remote, name, source_r, reason) : source_open_file(name, source_r, reason);
+}
+
+hq_error source_list(hq_remote *remote, const char *url, char ***names_r, size_t *count_r, hq_reason *reason)
+{
+    if (strncmp(url, "http", 4) == 0)
+        return hq_fail(reason, HQ_EUNSUPPORTED, "%s: servers of http do not tell what files there are", url);
+    hq_remote *own = remote ? NULL : remote_new(NULL);
+    hq_error error = remote_list(remote ? remote : own, url, names_r, count_r, reason);
+    remote_free(&own);
+    return error;
+}
+
 void source_close(hq_source *source)
 {
+    remote_file_close(&source->remote);
     if (source->fd >= 0)
         close(source->fd);
+    free(source->version);
     free(source->name);
     *source = (hq_source){.fd = -1};
 }
@@ -82,20 +167,25 @@ static hq_error read_file(const hq_source *source, uint64_t offset, size_t size,
 
 hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void *bytes_r, hq_reason *reason)
 {
-    hq_error error = check_place(source, offset, size, reason);
-    if (error || size == 0)
-        return error;
-    if (source->memory) {
-        memcpy(bytes_r, source->memory + offset, size);
-        return HQ_OK;
-    }
-    return read_file(source, offset, size, bytes_r, reason);
+    const hq_stretch stretch = {offset, size, bytes_r};
+    return source_read_vector(source, &stretch, 1, reason);
 }
 
 hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason)
 {
     hq_error error = HQ_OK;
     for (size_t i = 0; i < count && !error; i++)
-        error = source_read(source, stretches[i].offset, stretches[i].size, stretches[i].bytes_r, reason);
+        error = check_place(source, stretches[i].offset, stretches[i].size, reason);
+    if (error)
+        return error;
+    if (source->remote)
+        return remote_file_read(source->remote, stretches, count, reason);
+    for (size_t i = 0; i < count && !error; i++) {
+        const hq_stretch *stretch = &stretches[i];
+        if (!source->memory)
+            error = read_file(source, stretch->offset, stretch->size, stretch->bytes_r, reason);
+        else if (stretch->size)
+            memcpy(stretch->bytes_r, source->memory + stretch->offset, stretch->size);
+    }
     return error;
 }

@@ -15,20 +15,40 @@
 #include "base/error.h"
 
 struct hq_remote;
+struct hq_remote_file;
 
 typedef struct hq_source {
-    char *name;               /* for messages: the path, or the URL */
-    const uint8_t *memory;    /* borrowed; NULL if it does not lie in memory */
-    int fd;                   /* -1 if it is no file of this machine */
-    struct hq_remote *remote; /* through which a server's file is read; NULL for all others */
+    char *name;                    /* for messages: the path, or the URL */
+    const uint8_t *memory;         /* borrowed; NULL if it does not lie in memory */
+    int fd;                        /* -1 if it is no file of this machine */
+    struct hq_remote_file *remote; /* what a server's file is read through; NULL for all others */
     uint64_t size;
-    int64_t modified_ns; /* 0: not known */
+    int64_t modified_ns; /* 0: not known, or not the same on all servers that have the file */
+    char *version;       /* what else tells this state of the file from others (HTTP's ETag); NULL: nothing */
 } hq_source;
 
-/* Opens a path. HQ_ENOTFOUND, HQ_EIO, or HQ_EFORMAT for what is no regular file. */
+/* True for what begins as a URL does ("https://…"), whether or not hq can read it. */
+bool source_is_url(const char *name);
+/* HQ_OK for a URL with a scheme that hq reads, a host, a path, and no password (it would stand in every log); else
+ * HQ_EINVAL or HQ_EUNSUPPORTED, and what to write instead. */
+hq_error source_check_url(const char *url, hq_reason *reason);
+
+/* Splits "URL:TREE": the tree stands behind the last ".root:", else behind the last colon after the last slash of the
+ * path; NULL if there is none. Both are the caller's. */
+void source_split_url(const char *text, char **url_r, char **tree_r);
+
+/* Opens a path, or a URL through remote (NULL: through one of its own). HQ_ENOTFOUND; HQ_EIO, also for a lack of
+ * permission; HQ_EFORMAT for what is no regular file; of a server also HQ_EUNAVAILABLE and HQ_ETIMEOUT, when all
+ * attempts have failed, HQ_EUNSUPPORTED, if it does not send parts of files, and HQ_EPROTOCOL. Reading from a server
+ * gives the same, and HQ_EMISMATCH if the file is not any more what it was when it was opened. */
+hq_error source_open(struct hq_remote *remote, const char *name, hq_source *source_r, hq_reason *reason);
 hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reason);
 void source_open_memory(const char *name, const void *bytes, uint64_t size, hq_source *source_r);
 void source_close(hq_source *source);
+
+/* The names of the files, not the folders, in a folder of a server, sorted: a URL that ends in a slash. HQ_EUNSUPPORTED
+ * unless the scheme is root. */
+hq_error source_list(struct hq_remote *remote, const char *url, char ***names_r, size_t *count_r, hq_reason *reason);
 
 /* True if each read costs a journey, so that many small ones are to be said in one call. */
 static inline bool source_is_remote(const hq_source *source)

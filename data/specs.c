@@ -1,6 +1,7 @@
 #include "data/specs.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "data/source.h"
 
 static const char empty_prefix[] = "empty:";
 
@@ -84,8 +86,79 @@ static hq_error expand_path(const char *path, const char *tree, hq_wanted *wante
     return strpbrk(path, "*?[") ? expand_glob(path, tree, wanted, reason) : HQ_ENOTFOUND;
 }
 
+/* The path of a URL, up to its query. */
+static const char *url_path(const char *url, size_t *length_r)
+{
+    const char *path = strchr(strstr(url, "://") + 3, '/');
+    *length_r = strcspn(path, "?");
+    return path;
+}
+
+/* The files of an XRootD server's folder whose names match the last part of the path. What follows the path, "?…", is
+ * for the server, and goes with each. */
+static hq_error expand_remote_glob(const char *url, const char *tree, hq_wanted *wanted, hq_reason *reason)
+{
+    size_t length, count = 0, begin = wanted->count;
+    const char *path = url_path(url, &length), *query = path + length;
+    char *front = hq_strndup(url, (size_t)(query - url)), *pattern = strrchr(front, '/') + 1;
+    char *folder = hq_strndup(front, (size_t)(pattern - front)), *listed = hq_format("%s%s", folder, query);
+    char **names = NULL;
+    hq_error error;
+    if (strpbrk(folder + (path - url), "*["))
+        error = hq_fail(reason, HQ_EUNSUPPORTED, "\"%s\": on a server only a file's name may be a glob, no folder's",
+                        url);
+    else
+        error = source_list(NULL, listed, &names, &count, reason);
+    for (size_t i = 0; i < count; i++) {
+        if (fnmatch(pattern, names[i], FNM_PERIOD) == 0) {
+            char *found = hq_format("%s%s%s", folder, names[i], query);
+            want(wanted, found, tree);
+            free(found);
+        }
+        free(names[i]);
+    }
+    if (!error && wanted->count == begin)
+        error = hq_fail(reason, HQ_ENOTFOUND, "\"%s\": no file matches", url);
+    free(names);
+    free(listed);
+    free(folder);
+    free(front);
+    return error;
+}
+
+static bool url_is_glob(const char *url)
+{
+    size_t length;
+    const char *path = url_path(url, &length);
+    return memchr(path, '*', length) || memchr(path, '[', length);
+}
+
+static hq_error expand_url(const char *spec, hq_wanted *wanted, hq_reason *reason)
+{
+    char *url, *tree;
+    source_split_url(spec, &url, &tree);
+    hq_error error = source_check_url(url, reason);
+    if (!error && tree && !*tree)
+        error = hq_fail(reason, HQ_EINVAL, "\"%s\": a tree is named after the colon, URL:TREE", spec);
+    if (!error && !url_is_glob(url))
+        want(wanted, url, tree);
+    else if (!error && strncmp(url, "http", 4) == 0)
+        error =
+            hq_fail(reason, HQ_EUNSUPPORTED,
+                    "\"%s\": servers of http do not tell what files there are, so there are no globs: name each file "
+                    "(a * or [ that is part of its name is written %%2A or %%5B)",
+                    url);
+    else if (!error)
+        error = expand_remote_glob(url, tree, wanted, reason);
+    free(url);
+    free(tree);
+    return error;
+}
+
 static hq_error expand_spec(const char *spec, hq_wanted *wanted, hq_reason *reason)
 {
+    if (source_is_url(spec))
+        return expand_url(spec, wanted, reason);
     hq_error error = expand_path(spec, NULL, wanted, reason);
     const char *colon = strrchr(spec, ':');
     if (error != HQ_ENOTFOUND)

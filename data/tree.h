@@ -20,9 +20,13 @@
 typedef struct hq_file hq_file;
 typedef struct hq_tree hq_tree;
 
-/* Opens a ROOT file of this machine. HQ_ENOTFOUND, HQ_EIO, HQ_EFORMAT (not a ROOT file, truncated, …), each naming the
- * file. */
+struct hq_remote;
+
+/* Opens a ROOT file: a path on this machine, or a URL (http, https, root). HQ_ENOTFOUND, HQ_EIO, HQ_EFORMAT (not a ROOT
+ * file, truncated, …), and what data/source.h says of servers, each naming the file. */
 hq_error rootfile_open(const char *path, hq_file **file_r, hq_reason *reason);
+/* The same; URLs through remote (data/remote.h), which must outlive the file, so that files share connections. */
+hq_error rootfile_open_through(struct hq_remote *remote, const char *path, hq_file **file_r, hq_reason *reason);
 /* Its trees must be closed before. */
 void rootfile_close(hq_file **file_p);
 
