@@ -152,7 +152,8 @@ void check_complete_groups(hq_checker *checker)
         const hq_field *best = NULL;
         for (size_t j = 0; j < checker->schema->count; j++) {
             const hq_field *field = &checker->schema->fields[j];
-            if (field->depth && field->collection && strcmp(field->collection, program->groups[i].collection) == 0 &&
+            if (field->depth == 1 && field->collection &&
+                strcmp(field->collection, program->groups[i].collection) == 0 &&
                 (!best || hq_type_size(field->type) < hq_type_size(best->type)))
                 best = field;
         }
@@ -171,8 +172,9 @@ static hq_value sequence_of(hq_checker *checker, hq_kind kind, uint32_t ref, uin
 static hq_value value_of_field(hq_checker *checker, const hq_node *node, const hq_field *field)
 {
     if (field->depth > 1)
-        source_fail(checker->source, node->at, "a query reads flat columns and those with one list in an entry",
-                    "the column %.200s has lists of lists", field->name);
+        source_fail(checker->source, node->at,
+                    "a query reads columns with one value, or one list of values, in an event",
+                    "every event has a list of lists in the column %.200s", field->name);
     uint32_t column = use_column(checker, field);
     if (field->depth)
         return sequence_of(checker, KIND_LIST, column, checker->program->column_groups[column]);
@@ -182,7 +184,7 @@ static hq_value value_of_field(hq_checker *checker, const hq_node *node, const h
 static bool has_jagged_member(const hq_schema *schema, const char *collection)
 {
     for (size_t i = 0; i < schema->count; i++)
-        if (schema->fields[i].depth && schema->fields[i].collection &&
+        if (schema->fields[i].depth == 1 && schema->fields[i].collection &&
             strcmp(schema->fields[i].collection, collection) == 0)
             return true;
     return false;
@@ -240,7 +242,7 @@ hq_value check_column(hq_checker *checker, const hq_node *node, const char *name
 static const hq_field *find_member(hq_checker *checker, uint32_t collection, const char *member)
 {
     const hq_field *field = schema_find_member(checker->schema, collection_of(checker, collection), member);
-    return field && field->depth ? field : NULL;
+    return field && field->depth == 1 ? field : NULL;
 }
 
 /* "its members are charge, eta, phi": as many as find room. */
@@ -251,7 +253,7 @@ static const char *list_members(hq_checker *checker, const char *collection)
     const char *between = " ";
     for (size_t i = 0; i < checker->schema->count; i++) {
         const hq_field *field = &checker->schema->fields[i];
-        if (!field->depth || !field->collection || !field->member || strcmp(field->collection, collection) != 0)
+        if (field->depth != 1 || !field->collection || !field->member || strcmp(field->collection, collection) != 0)
             continue;
         if (used + strlen(field->member) + 8 > sizeof text) {
             snprintf(text + used, sizeof text - used, ", …");
@@ -273,7 +275,7 @@ static const hq_expr *record_member(hq_checker *checker, const hq_node *node, co
     hq_guess guess = {.wrong = member};
     for (size_t i = 0; i < checker->schema->count; i++) {
         const hq_field *other = &checker->schema->fields[i];
-        if (other->depth && other->collection && other->member && strcmp(other->collection, collection) == 0)
+        if (other->depth == 1 && other->collection && other->member && strcmp(other->collection, collection) == 0)
             guess_try(&guess, other->member);
     }
     const char *hint = guess_hint(checker->source, &guess, "");

@@ -1,0 +1,6 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 10, name="x"))
+for event in events:
+    for xs in event.tracks:
+        for x in xs:
+            h.fill(x)
