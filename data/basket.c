@@ -6,9 +6,10 @@
 #include "data/decompress.h"
 
 enum {
-    RUN_GAP = 64 << 10,   /* baskets of one branch so near to each other are fetched with one read */
-    RUN_BYTES = 16 << 20, /* unless that makes it longer than this */
-    VECTOR_COUNT_AT = 6,  /* in the header of a vector's entry */
+    RUN_GAP = 64 << 10,      /* baskets of one branch so near to each other are fetched with one read */
+    RUN_BYTES = 16 << 20,    /* unless that makes it longer than this */
+    REMOTE_BYTES = 64 << 20, /* of baskets, wherever they lie, asked of a server in one go */
+    VECTOR_COUNT_AT = 6,     /* in the header of a vector's entry */
 };
 
 /* One call of basket_read_column. */
@@ -152,20 +153,50 @@ static hq_error load_from_record(hq_reader *reader, const uint8_t *record, bool 
     return HQ_OK;
 }
 
-/* How many baskets from the first on are fetched with one read, and the bytes that spans. */
-static size_t plan_run(const hq_basket *baskets, size_t count, size_t *size_r)
+/* Baskets that are fetched together: of a file of this machine those that lie near to each other, with what is between
+ * them; of a server's file all that may be asked for in one go, and nothing else. */
+typedef struct hq_run {
+    size_t length; /* baskets */
+    size_t size;   /* bytes in memory */
+    bool is_packed;
+} hq_run;
+
+static hq_run plan_run(const hq_reader *reader, const hq_basket *baskets, size_t count)
 {
-    uint64_t end = baskets[0].seek + baskets[0].size;
-    size_t length = 1;
-    for (; length < count; length++) {
-        const hq_basket *next = &baskets[length];
-        if (next->embedded || next->seek < end || next->seek - end > RUN_GAP ||
-            next->seek + next->size - baskets[0].seek > RUN_BYTES)
+    hq_run run = {.length = 1, .size = baskets[0].size, .is_packed = source_is_remote(&reader->place->file->source)};
+    for (; run.length < count && !baskets[run.length].embedded; run.length++) {
+        const hq_basket *next = &baskets[run.length];
+        uint64_t end = baskets[0].seek + run.size, size = run.size + next->size;
+        if (!run.is_packed) {
+            if (next->seek < end || next->seek - end > RUN_GAP)
+                break;
+            size = next->seek + next->size - baskets[0].seek;
+        }
+        if (size > (run.is_packed ? REMOTE_BYTES : RUN_BYTES) || size > reader->left / 2)
             break;
-        end = next->seek + next->size;
+        run.size = (size_t)size;
     }
-    *size_r = (size_t)(end - baskets[0].seek);
-    return length;
+    return run;
+}
+
+static hq_error fetch_run(hq_reader *reader, const hq_basket *baskets, const hq_run *run)
+{
+    const hq_source *source = &reader->place->file->source;
+    hq_error error = reserve(reader, &reader->raw, &reader->raw_size, run->size);
+    if (error)
+        return error;
+    if (!run->is_packed) {
+        error = source_read(source, baskets[0].seek, run->size, reader->raw, reader->reason);
+    } else {
+        hq_stretch *stretches = hq_calloc(run->length, sizeof *stretches);
+        uint8_t *to = reader->raw;
+        for (size_t i = 0; i < run->length; to += baskets[i++].size)
+            stretches[i] = (hq_stretch){baskets[i].seek, baskets[i].size, to};
+        error = source_read_vector(source, stretches, run->length, reader->reason);
+        free(stretches);
+    }
+    return error ? hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name)
+                 : HQ_OK;
 }
 
 typedef hq_error use_basket(hq_reader *reader, hq_loaded *loaded, void *context);
@@ -175,9 +206,9 @@ static hq_error each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
                             void *context)
 {
     hq_error error = HQ_OK;
-    size_t run = 0;
-    uint64_t run_seek = 0;
-    for (size_t i = 0; i < count && !error; i++, run -= run > 0) {
+    hq_run run = {0};
+    const uint8_t *record = NULL;
+    for (size_t i = 0; i < count && !error; i++) {
         const hq_basket *basket = &baskets[i];
         hq_loaded loaded = {.basket = basket};
         if (basket->embedded) {
@@ -188,21 +219,19 @@ static hq_error each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
             error = use(reader, &loaded, context);
             continue;
         }
-        if (run == 0) {
-            size_t size;
+        if (run.length > 0) {
+            record += run.is_packed ? baskets[i - 1].size : basket->seek - baskets[i - 1].seek;
+        } else {
             if (basket->seek > reader->place->file->source.size)
                 return damaged(reader, basket, "it lies behind the end of the file");
-            run = plan_run(basket, count - i, &size);
-            run_seek = basket->seek;
-            error = reserve(reader, &reader->raw, &reader->raw_size, size);
-            if (!error)
-                error = source_read(&reader->place->file->source, run_seek, size, reader->raw, reader->reason);
-            if (error) {
-                hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name);
+            run = plan_run(reader, basket, count - i);
+            error = fetch_run(reader, basket, &run);
+            if (error)
                 break;
-            }
+            record = reader->raw;
         }
-        error = load_from_record(reader, reader->raw + (basket->seek - run_seek), is_kept, &loaded);
+        run.length--;
+        error = load_from_record(reader, record, is_kept, &loaded);
         if (error)
             free(loaded.owned);
         else
