@@ -137,7 +137,9 @@ hq_value math_isclose(hq_checker *checker, const hq_node *node)
     const hq_expr *values[4] = {NULL, NULL, build_float(checker, 1e-9), build_float(checker, 0)};
     for (size_t i = 0; i < 4; i++) {
         const hq_node *given = i < 2 ? argument(node, i) : places[i - 2];
-        values[i] = given ? build_once(checker, float_of(checker, given)) : values[i];
+        if (!given)
+            continue;
+        values[i] = build_once(checker, float_of(checker, given));
         if (i >= 2 && values[i]->op == EXPR_CONST && values[i]->value.number < 0)
             source_fail(checker->source, given->at, NULL, "a tolerance must not be negative");
     }
