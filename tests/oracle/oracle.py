@@ -55,6 +55,11 @@ def number(x):
     raise TypeError(f"{x!r} is no number")
 
 
+def sought(x):
+    """What is looked for by 'in': of floats a new object, see number."""
+    return number((x,))[0]
+
+
 def power(a, b):
     a, b = number(a), number(b)
     if isinstance(a, np.int64) and isinstance(b, np.int64) and b < 0:
@@ -129,9 +134,9 @@ class Operands(ast.NodeTransformer):
     def visit_Compare(self, node):
         self.generic_visit(node)
         # What stands behind 'in' is gone through as it is.
-        is_whole = [False] + [isinstance(op, (ast.In, ast.NotIn)) for op in node.ops]
-        operands = [operand if whole else self.call("__hq_number", operand)
-                    for operand, whole in zip((node.left, *node.comparators), is_whole)]
+        looks = [isinstance(op, (ast.In, ast.NotIn)) for op in node.ops]
+        operands = [operand if behind else self.call("__hq_sought" if before else "__hq_number", operand)
+                    for operand, behind, before in zip((node.left, *node.comparators), [False, *looks], [*looks, False])]
         return self.call("__hq_bool", ast.Compare(operands[0], node.ops, operands[1:]))
 
 
@@ -567,7 +572,8 @@ def namespace(events):
                                                     "reversed", "sorted", "zip")}
     names |= {"sum": total_of, "int": to_int, "round": to_int_by(round), "min": extreme(min), "max": extreme(max),
               "abs": lambda x: abs(number(x)), "pow": power, "__import__": importer}
-    return {"__builtins__": names, "__hq_number": number, "__hq_power": power, "__hq_bool": bool, "events": events}
+    return {"__builtins__": names, "__hq_number": number, "__hq_sought": sought, "__hq_power": power, "__hq_bool": bool,
+            "events": events}
 
 
 def run(query_path, specs, entries=None):

@@ -50,6 +50,10 @@ class Generator:
             f"({a} {self.pick('and', 'or')} {b})",
             f"{self.pick('int', 'round', 'math.floor', 'math.ceil', 'math.trunc')}({self.float(depth - 1)})",
             f"int({self.bool(depth - 1)})",
+            f"math.{self.pick('gcd', 'lcm')}({a}, {b})", f"math.{self.pick('comb', 'perm')}(({a}) % 70, ({b}) % 20)",
+            f"math.factorial(({a}) % 30)", f"math.isqrt({a})", f"math.frexp({self.float(depth - 1)})[1]",
+            f"{self.pick('min', 'max')}(({a}, {self.float(0)}), ({b}, {self.float(0)}))[0]",
+            f"math.prod([{a}, {b}])",
         )
 
     def float(self, depth):
@@ -67,6 +71,10 @@ class Generator:
             f"({a} if {self.bool(depth - 1)} else {b})", f"({a} {self.pick('and', 'or')} {b})",
             f"math.{self.pick('sqrt', 'fabs')}({a})", f"math.copysign({a}, {self.pick(*FLOAT_COLUMNS)})", f"math.fmod({a}, {b})",
             f"float({self.number(depth - 1)})",
+            f"math.hypot({a}, {b})", f"math.hypot({a}, {self.int(0)}, {b})",
+            f"math.dist(({a}, {b}), ({self.int(0)}, {self.float(0)}))",
+            f"math.fsum(({a}, {b}, {self.float(0)}))", f"math.ldexp({a}, ({self.int(0)}) % 50)",
+            f"math.{self.pick('frexp', 'modf')}({a})[0]", f"math.modf({a})[1]", f"math.ulp({a})",
         )
 
     def bool(self, depth):
@@ -82,6 +90,11 @@ class Generator:
             f"({self.bool(depth - 1)} {self.pick('&', '|', '^')} {self.bool(depth - 1)})",
             f"(not {a})", f"bool({a})", f"math.{self.pick('isnan', 'isinf', 'isfinite')}({self.float(depth - 1)})",
             f"({self.bool(depth - 1)} if {self.bool(depth - 1)} else {self.bool(depth - 1)})",
+            f"(({a}, {b}) {compare()} ({c}, {self.number(0)}))", f"(({a}, {b}) {compare()} ({c},))",
+            f"(({a}, ({b}, {c})) {compare()} ({self.number(0)}, ({b}, {self.number(0)})))",
+            f"({a} {self.pick('in', 'not in')} ({b}, {c}))", f"({a} in [{b}, {c}, {self.number(0)}])",
+            f"({a} in range({self.int(0)} % 9, {self.int(0)} % 30{self.pick('', ', 3', ', -2')}))",
+            f"math.isclose({a}, {b}{self.pick('', ', rel_tol=0.5', ', abs_tol=3')})",
         )
 
     def assign(self, indent):
@@ -192,6 +205,8 @@ class Sequences:
             lambda: f"sum({self.elements('bool', depth - 1)})",
             lambda: f"max({self.generator('int', depth - 1)}, default={self.make_int(0)})",
             lambda: f"min([{self.make_int(depth - 1)}, {self.make_int(depth - 1)}], key=lambda k: -k)",
+            lambda: f"{self.pick('min', 'max')}({self.generator(('float', 'int'), depth - 1)}, default=(0.5, 1))[1]",
+            lambda: f"math.prod({self.elements('int', depth - 1)})",
             lambda: f"int({self.make_bool(depth - 1)})",
             lambda: f"({self.make_int(depth - 1)} if {self.make_bool(depth - 1)} else {self.make_int(depth - 1)})",
             lambda: self.called("int", depth) or self.make_int(depth - 1),
@@ -204,6 +219,10 @@ class Sequences:
             lambda: f"({self.make_float(depth - 1)} {self.pick('+', '-', '*', '/')} {self.make_float(depth - 1)})",
             lambda: f"sum(({self.elements('float', depth - 1)}), 0.0)",
             lambda: f"{self.pick('min', 'max')}({self.generator('float', depth - 1)}, default={self.make_float(0)})",
+            lambda: f"math.fsum({self.elements('float', depth - 1)})",
+            lambda: f"math.prod({self.elements('float', depth - 1)}, start=0.5)",
+            lambda: f"{self.pick('min', 'max')}({self.generator(('bool', 'float'), depth - 1)}, default=(True, 0.5))[1]",
+            lambda: f"max([{self.make_float(depth - 1)}, {self.make_float(0)}][::{self.pick('-1', '2')}])",
             lambda: f"delta_phi({self.make_float(depth - 1)}, {self.make_float(depth - 1)})",
             lambda: self.element(depth),
             lambda: f"abs({self.make_float(depth - 1)})",
@@ -221,7 +240,17 @@ class Sequences:
             lambda: f"(not {self.make_bool(depth - 1)})",
             lambda: f"{self.pick('any', 'all')}({self.elements('bool', depth - 1)})",
             lambda: f"bool({self.sequence(depth - 1)[0]})",
+            lambda: self.membership(depth),
+            lambda: f"({self.value(('int', 'float'), depth)} {self.pick('<', '<=', '==', '!=', '>')} "
+                    f"{self.value(('int', 'float'), depth)})",
         )
+
+    def membership(self, depth):
+        """Whether something is in a sequence, or in what is gone through."""
+        kind = self.pick("int", "int", "float", ("int", "bool"))
+        place = self.one_of(lambda: self.listing(kind, depth - 1), lambda: self.elements(kind, depth - 1),
+                            lambda: f"({self.value(kind, depth - 1)}, {self.value(kind, depth - 1)})")
+        return f"({self.value(kind, depth - 1)} {self.pick('in', 'not in')} {place})"
 
     # --- sequences ---
 
@@ -261,10 +290,15 @@ class Sequences:
             text = self.pick(*lists) if lists else text
         if depth > 0 and self.random.random() < 0.3:
             text = f"{text}[{self.pick('1:', ':-1', ':3', '-2:', '1:3', f'{self.make_int(0)}:{self.make_int(0)}')}]"
+        if depth > 0 and self.random.random() < 0.3:
+            bounds = self.pick(":", ":", "1:", ":-1", f"{self.make_int(0)}:", f":{self.make_int(0)}")
+            text = f"{text}[{bounds}:{self.pick('-1', '2', '-2', '3')}]"
         if depth > 0 and kind in MEMBERS and self.random.random() < 0.3:
             name = self.new_name()
-            sign = self.pick("", "-")
-            text = f"sorted({text}, key=lambda {name}: {sign}{name}.{self.pick(*MEMBERS[kind]['float'])})"
+            key = f"{self.pick('', '-')}{name}.{self.pick(*MEMBERS[kind]['float'])}"
+            if self.random.random() < 0.5:
+                key = f"({name}.{self.pick(*MEMBERS[kind]['int'])}, {key})"
+            text = f"sorted({text}, key=lambda {name}: {key}{self.pick('', ', reverse=True')})"
         return text, kind
 
     def iterable(self, depth, a=None, b=None):
@@ -273,6 +307,8 @@ class Sequences:
         a, b = a or self.new_name(), b or self.new_name()
         while b == a:
             b = self.new_name()
+        if self.random.random() < 0.2:
+            text = f"reversed({text})"
         way = self.pick("plain", "plain", "enumerate", "zip", "combinations")
         if way == "plain":
             return text, a, [(a, kind)]
@@ -354,7 +390,8 @@ class Sequences:
 
     def query(self):
         functions = sum((self.function() for _ in range(2)), [])
-        lines = ["from itertools import combinations", "from hist import Hist, axis", "from hq import delta_phi", "",
+        lines = ["import math", "from itertools import combinations", "from hist import Hist, axis", "from hq import delta_phi",
+                 "",
                  'h = Hist(axis.Regular(8, 0, 8, name="rule"), axis.Regular(1013, -40, 160, name="value"))', "", "",
                  *functions, "for event in events:"]
         for number in range(8):

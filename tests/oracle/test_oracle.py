@@ -60,6 +60,12 @@ def test_scalars():
         "math.gamma(0)": inf, "math.gamma(-1)": nan, "math.lgamma(-1)": inf, "math.gamma(200)": inf,
         "math.fmod(1, 0)": nan, "math.pow(0, -1)": inf, "math.pow(-8, 1 / 3)": nan, "math.cosh(1000)": inf,
         "math.sinh(-1000)": -inf, "math.remainder(1, 0)": nan, "math.atanh(1)": inf, "min(3, 2.5)": 2.5,
+        "math.factorial(21)": -4249290049419214848, "math.comb(-1, 2)": 0, "math.isqrt(-4)": 0, "math.gcd(12, 18, 4)": 2,
+        "math.fsum([1e308, 1e308, -1e308])": 1e308, "math.fsum([math.inf, -math.inf])": nan, "math.ldexp(-1, 5000)": -inf,
+        "math.prod([2**62, 4])": 0, "math.hypot(math.inf, math.nan)": inf,
+        "(math.nan, 1) == (math.nan, 1)": False, "math.nan in [math.nan]": False, "(1, 2) < (1, 2.5)": True,
+        "2 in (1, 2.0)": True, "1 < 2 in range(3)": True, "len((1, 2) + (3,))": 3, "max((1, 2), (1, 3))[1]": 3,
+        "list(reversed([1, 2]))[0]": 2, "[1, 2, 3][::-2][1]": 1,
         "max(1, 2, 3)": 3, "abs(-3)": 3, "pow(2, 3)": 8, "~5": -6, "1 << 64": 0, "-1 >> 99": -1, "0x10 | 1": 17,
     }.items():
         assert same(value_of(expression), expected), (expression, value_of(expression), expected)
