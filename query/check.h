@@ -378,7 +378,9 @@ hq_value check_index(hq_checker *checker, const hq_node *node);
 
 /* --- check_call.c --- */
 
-hq_value check_call(hq_checker *checker, const hq_node *node);
+hq_value check_call(hq_checker *checker, const hq_node *call);
+/* The call with the parts of *tuples among its arguments; itself if there are none. */
+const hq_node *check_unpacked(hq_checker *checker, const hq_node *call);
 /* delta_phi and its kin of the module hq. */
 hq_value call_delta_phi(hq_checker *checker, const hq_node *node);
 hq_value call_delta_r(hq_checker *checker, const hq_node *node);

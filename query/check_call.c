@@ -421,9 +421,50 @@ static hq_value call_math(hq_checker *checker, const hq_node *node, const char *
     return value_of(build_call(checker, name, a, count == 2 ? float_argument(checker, node, 1) : NULL));
 }
 
-hq_value check_call(hq_checker *checker, const hq_node *node)
+/* The parts of a tuple as arguments. */
+static void unpack(hq_checker *checker, const hq_node *star, hq_kids *kids)
 {
-    hq_value callee = check_expr(checker, node->kids[0]);
+    hq_value tuple = check_expr(checker, star->kids[0]);
+    if (tuple.kind != KIND_TUPLE)
+        source_fail(checker->source, check_start(star->kids[0]),
+                    kind_is_iterable(tuple.kind) ? "take its elements by index: how many there are is not known before"
+                                                 : NULL,
+                    "%s cannot be unpacked into arguments", check_describe(checker, &tuple));
+    for (size_t i = 0; i < tuple.item_count; i++) {
+        hq_node *node = arena_alloc(checker->source->arena, sizeof *node);
+        *node = (hq_node){.kind = NODE_VALUE, .at = star->at, .line = star->line, .made = &tuple.items[i]};
+        ARENA_GROW(checker->source->arena, kids->nodes, kids->count, kids->capacity);
+        kids->nodes[kids->count++] = node;
+    }
+}
+
+const hq_node *check_unpacked(hq_checker *checker, const hq_node *call)
+{
+    bool has_star = false;
+    for (size_t i = 1; i < call->kid_count; i++)
+        has_star = has_star || call->kids[i]->kind == NODE_STAR;
+    if (!has_star)
+        return call;
+    hq_kids kids = {0};
+    for (size_t i = 0; i < call->kid_count; i++) {
+        if (call->kids[i]->kind == NODE_STAR) {
+            unpack(checker, call->kids[i], &kids);
+            continue;
+        }
+        ARENA_GROW(checker->source->arena, kids.nodes, kids.count, kids.capacity);
+        kids.nodes[kids.count++] = call->kids[i];
+    }
+    hq_node *unpacked = arena_alloc(checker->source->arena, sizeof *unpacked);
+    *unpacked = *call;
+    unpacked->kids = kids.nodes;
+    unpacked->kid_count = kids.count;
+    return unpacked;
+}
+
+hq_value check_call(hq_checker *checker, const hq_node *call)
+{
+    hq_value callee = check_expr(checker, call->kids[0]);
+    const hq_node *node = check_unpacked(checker, call);
     checker->at = node->at;
     if (callee.kind == KIND_FILL)
         source_fail(checker->source, node->at, "write it as a statement of its own", "fill gives no value");

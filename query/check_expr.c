@@ -364,6 +364,10 @@ static hq_value check_kind(hq_checker *checker, const hq_node *node)
         return check_list(checker, node);
     case NODE_COMP:
         return check_comprehension(checker, node);
+    case NODE_VALUE:
+        return *node->made;
+    case NODE_STAR:
+        source_fail(checker->source, node->at, "write the arguments out", "nothing can be unpacked here");
     case NODE_LAMBDA:
         source_fail(checker->source, node->at, "write the expression out where it is needed, or define a function",
                     "a lambda can only be the key of min, max and sorted");

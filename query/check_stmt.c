@@ -170,11 +170,11 @@ static void check_expression(hq_checker *checker, const hq_node *node)
     if (inner->kind == NODE_CALL) {
         hq_value callee = check_expr(checker, inner->kids[0]);
         if (callee.kind == KIND_FILL) {
-            check_fill(checker, inner, callee.ref);
+            check_fill(checker, check_unpacked(checker, inner), callee.ref);
             return;
         }
         if (callee.kind == KIND_DEF) {
-            check_inline(checker, inner, callee.ref, true);
+            check_inline(checker, check_unpacked(checker, inner), callee.ref, true);
             return;
         }
     }

@@ -14,12 +14,6 @@ typedef struct hq_parser {
     size_t node_count;
 } hq_parser;
 
-/* A growing list of kids. */
-typedef struct hq_kids {
-    hq_node **nodes;
-    size_t count, capacity;
-} hq_kids;
-
 void parser_step(hq_parser *parser);
 const hq_token *parser_peek(hq_parser *parser);
 bool parser_at(const hq_parser *parser, int op); /* at this operator? */

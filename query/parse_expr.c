@@ -235,9 +235,16 @@ static _Noreturn void refuse_bare_generator(hq_parser *parser)
 
 static hq_node *parse_argument(hq_parser *parser, bool is_first)
 {
-    if (parser_at(parser, '*') || parser_at(parser, OP_POWER))
+    if (parser_at(parser, OP_POWER))
         source_fail(parser->source, parser->token.at, "write the arguments out",
-                    "unpacking into arguments is not part of hq's query language");
+                    "unpacking a dictionary into arguments is not part of hq's query language");
+    if (parser_at(parser, '*')) {
+        hq_node *star = node_new(parser, NODE_STAR, &parser->token);
+        parser_step(parser);
+        hq_node *tuple = parse_expression(parser);
+        node_adopt_some(parser, star, 1, &tuple);
+        return star;
+    }
     const hq_token *next = parser_peek(parser);
     if (parser->token.kind == TOKEN_NAME && next->kind == TOKEN_OPERATOR && next->op == '=') {
         hq_node *node = node_new(parser, NODE_KEYWORD, &parser->token);

@@ -21,6 +21,8 @@ typedef enum hq_node_kind {
     NODE_SLICE,   /* start : stop : step; each may be NULL; only as kids[1] of an index */
     NODE_CALL,    /* kids[0] is called, the rest are its arguments */
     NODE_KEYWORD, /* word = kids[0]; only as an argument */
+    NODE_STAR,    /* * kids[0]; only as an argument */
+    NODE_VALUE,   /* made by the checker: a value in the place of an argument */
     NODE_UNARY,   /* op; '+', '-' or '~' */
     NODE_NOT,
     NODE_BINARY,  /* op */
@@ -62,11 +64,18 @@ typedef struct hq_node {
     hq_word *word;
     const char *text;
     int *ops;
+    const struct hq_value *made; /* NODE_VALUE */
     union {
         int64_t integer;
         double number;
     } value;
 } hq_node;
+
+/* A growing list of kids. */
+typedef struct hq_kids {
+    hq_node **nodes;
+    size_t count, capacity;
+} hq_kids;
 
 /* The whole text as a block; does not return if it is no query. */
 hq_node *tree_parse(hq_source *source);

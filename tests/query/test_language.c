@@ -362,6 +362,10 @@ static void backwards_and_in_steps(void **state)
 static void functions(void **state)
 {
     static const example EXAMPLES[] = {
+        {"def f(a, b, c=1):\n    return a * b + c", "t = (event.run, 2)\nh.fill(f(*t))\nh.fill(f(3, *t[:1], c=0) / 2)",
+         "0 0 1 0 2 1 1 1 1 0 1 0"},
+        {NULL, "p = (event.x, event.run)\nh.fill(max(*p) + min(1, *p) + math.hypot(*p, 0) * 0)\nh.fill(*p[1:])",
+         "1 0 1 2 1 2 0 0 0 1 0 0"},
         {"def double(x):\n    return 2 * x", "h.fill(double(event.run) + double(0.25))", "0 0 0 1 0 1 0 1 0 1 0 0"},
         {"def cut(m, least=25, charge=0):\n    return m.pt > least and m.charge >= charge",
          "for m in event.Muon:\n    h.fill(cut(m) + cut(m, charge=1, least=5) + cut(m, 45))",

@@ -13,6 +13,10 @@ def side(jet):
     return jet.Px > 0, jet.Py > 0
 
 
+def smaller(one, other):
+    return min(one.Px, other.Px)
+
+
 for event in events:
     jets = event.Jet
     n = len(jets)
@@ -57,6 +61,9 @@ for event in events:
     if n > 1:
         one, other = min(combinations(jets, 2), key=lambda p: (p[0].Px * p[1].Px > 0, abs(p[0].E - p[1].E)))
         h.fill(26, one.Px - other.Px)
+
+        pair = max(combinations(jets, 2), key=lambda p: smaller(*p))
+        h.fill(27, smaller(*pair) + min(*(k, n), 3) + max(*(n, 2.5)[1:], k))
 
     for i, jet in enumerate(reversed(jets)):
         h.fill(28, jet.Px / (i + 1))
