@@ -419,15 +419,13 @@ static void print_tree(const hq_tree_name *name, const hq_tree *tree, const char
     }
 }
 
-static const char not_yet[] = "an RNTuple, which hq does not read";
-
 /* One tree, in either form; document is NULL for a person's. */
 static hq_error show_tree(hq_file *file, const hq_tree_name *name, const char *wanted, json_t *document,
                           hq_reason *reason)
 {
     hq_tree *tree = NULL;
-    hq_error error = name->is_rntuple ? HQ_OK : tree_open(file, wanted, &tree, reason);
-    const char *why_not = name->is_rntuple ? not_yet : error ? reason->text : NULL;
+    hq_error error = tree_open(file, wanted, &tree, reason);
+    const char *why_not = error ? reason->text : NULL;
     if (document)
         json_array_append_new(json_object_get(document, "trees"), json_of_tree(name, tree, why_not));
     else

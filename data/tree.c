@@ -6,13 +6,16 @@
 #include "base/memory.h"
 #include "data/basket.h"
 #include "data/borders.h"
+#include "data/ntuple.h"
 
+/* Either a TTree, with a model and its columns, or an RNTuple. */
 struct hq_tree {
     hq_file *file;
     char *path;
     hq_model *model;
     hq_columns columns;
     const hq_plan **counters; /* for each plan the plan of its counter, or NULL */
+    hq_ntuple *ntuple;        /* NULL if it is a TTree */
 };
 
 /* "name;cycle" in two; cycle 0 means the latest. */
@@ -86,9 +89,6 @@ static hq_error choose_key(const hq_file *file, const hq_tree_key *keys, size_t 
             return hq_fail(reason, HQ_EINVAL, "%s: the file has several trees, say which one: %s", file->source.name,
                            names);
     }
-    if (key_is_rntuple(&(*key_r)->key))
-        return hq_fail(reason, HQ_EUNSUPPORTED, "%s: \"%s\" is an RNTuple, which hq does not read", file->source.name,
-                       (*key_r)->path);
     return HQ_OK;
 }
 
@@ -115,6 +115,24 @@ static void find_counters(hq_tree *tree)
     }
 }
 
+static hq_error open_key(hq_file *file, const hq_tree_key *key, hq_tree **tree_r, hq_reason *reason)
+{
+    hq_ntuple *ntuple = NULL;
+    hq_model *model = NULL;
+    hq_error error = key_is_rntuple(&key->key) ? ntuple_open(file, key, &ntuple, reason)
+                                               : model_read(file, key, &model, reason);
+    if (error)
+        return error;
+    hq_tree *tree = hq_calloc(1, sizeof *tree);
+    *tree = (hq_tree){.file = file, .path = hq_strdup(key->path), .model = model, .ntuple = ntuple};
+    if (model) {
+        columns_make(model, &tree->columns);
+        find_counters(tree);
+    }
+    *tree_r = tree;
+    return HQ_OK;
+}
+
 hq_error tree_open(hq_file *file, const char *name, hq_tree **tree_r, hq_reason *reason)
 {
     hq_tree_key *keys;
@@ -123,17 +141,9 @@ hq_error tree_open(hq_file *file, const char *name, hq_tree **tree_r, hq_reason 
     if (error)
         return error;
     const hq_tree_key *key = NULL;
-    hq_model *model = NULL;
     error = choose_key(file, keys, count, name, &key, reason);
-    if (!error)
-        error = model_read(file, key, &model, reason);
-    if (!error && key) {
-        hq_tree *tree = hq_calloc(1, sizeof *tree);
-        *tree = (hq_tree){.file = file, .path = hq_strdup(key->path), .model = model};
-        columns_make(model, &tree->columns);
-        find_counters(tree);
-        *tree_r = tree;
-    }
+    if (!error && key)
+        error = open_key(file, key, tree_r, reason);
     tree_keys_free(&keys, count);
     return error;
 }
@@ -143,6 +153,7 @@ void tree_close(hq_tree **tree_p)
     hq_tree *tree = *tree_p;
     if (!tree)
         return;
+    ntuple_close(&tree->ntuple);
     columns_clear(&tree->columns);
     model_free(&tree->model);
     free(tree->counters);
@@ -158,49 +169,69 @@ const char *tree_path(const hq_tree *tree)
 
 uint64_t tree_entries(const hq_tree *tree)
 {
-    return tree->model->entries;
+    return tree->ntuple ? ntuple_entries(tree->ntuple) : tree->model->entries;
+}
+
+static const hq_branch_info *infos_of(const hq_tree *tree, size_t *count_r)
+{
+    if (tree->ntuple)
+        return ntuple_infos(tree->ntuple, count_r);
+    *count_r = tree->columns.info_count;
+    return tree->columns.infos;
 }
 
 size_t tree_branch_count(const hq_tree *tree)
 {
-    return tree->columns.info_count;
+    size_t count;
+    infos_of(tree, &count);
+    return count;
 }
 
 const hq_branch_info *tree_branch(const hq_tree *tree, size_t index)
 {
-    return index < tree->columns.info_count ? &tree->columns.infos[index] : NULL;
+    size_t count;
+    const hq_branch_info *infos = infos_of(tree, &count);
+    return index < count ? &infos[index] : NULL;
 }
 
 const hq_schema *tree_schema(const hq_tree *tree)
 {
-    return tree->columns.schema;
+    return tree->ntuple ? ntuple_schema(tree->ntuple) : tree->columns.schema;
 }
 
 void tree_borders(const hq_tree *tree, uint64_t **borders_r, size_t *count_r)
 {
-    borders_find(tree->model, &tree->columns, borders_r, count_r);
+    if (tree->ntuple)
+        ntuple_borders(tree->ntuple, borders_r, count_r);
+    else
+        borders_find(tree->model, &tree->columns, borders_r, count_r);
 }
 
 static hq_error no_column(const hq_tree *tree, const char *name, hq_reason *reason)
 {
-    for (size_t i = 0; i < tree->columns.info_count; i++)
-        if (strcmp(tree->columns.infos[i].name, name) == 0)
+    size_t count;
+    const hq_branch_info *infos = infos_of(tree, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(infos[i].name, name) == 0)
             return hq_fail(reason, HQ_ENOTFOUND, "%s: tree %s: branch %s cannot be read: %s", tree->file->source.name,
-                           tree->path, name, tree->columns.infos[i].unreadable);
+                           tree->path, name, infos[i].unreadable);
     return hq_fail(reason, HQ_ENOTFOUND, "%s: tree %s has no column \"%s\"", tree->file->source.name, tree->path, name);
 }
 
 hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64_t last, size_t limit,
                    hq_column **column_r, hq_reason *reason)
 {
-    const hq_field *field = schema_find(tree->columns.schema, name);
+    const hq_schema *schema = tree_schema(tree);
+    const hq_field *field = schema_find(schema, name);
     if (!field)
         return no_column(tree, name, reason);
-    if (first > last || last > tree->model->entries)
+    if (first > last || last > tree_entries(tree))
         return hq_fail(reason, HQ_EINVAL,
                        "%s: tree %s: entries %" PRIu64 " to %" PRIu64 " are asked for, but it has %" PRIu64,
-                       tree->file->source.name, tree->path, first, last, tree->model->entries);
-    size_t index = (size_t)(field - tree->columns.schema->fields);
+                       tree->file->source.name, tree->path, first, last, tree_entries(tree));
+    size_t index = (size_t)(field - schema->fields);
+    if (tree->ntuple)
+        return ntuple_read(tree->ntuple, index, first, last, limit, column_r, reason);
     hq_basket_place place = {tree->file, tree->path};
     return basket_read_column(&place, &tree->columns.plans[index], tree->counters[index], first, last, limit, column_r,
                               reason);

@@ -1,7 +1,7 @@
 /* data/tree.h - ROOT files: their trees and their columns, without ROOT.
  *
- * Source of the format: ROOT's TFile, TKey, TTree, TBranch, TLeaf and TBasket streamers, as docs/formats.md describes
- * them byte by byte and with references.
+ * A tree is a TTree or an RNTuple; here they are the same. Both formats are described in docs/formats.md, byte by byte
+ * and with references.
  *
  * A file and its trees are read-only once open, and tree_read may be called by many threads at once (reads are
  * positional).
@@ -40,7 +40,7 @@ typedef struct hq_tree_name {
     char *path; /* "Events", "dir/Events" */
     char *title;
     uint16_t cycle;
-    bool is_rntuple; /* listed, not yet read */
+    bool is_rntuple;
 } hq_tree_name;
 
 hq_error rootfile_list(hq_file *file, hq_tree_name **names_r, size_t *count_r, hq_reason *reason);

@@ -1,9 +1,9 @@
 /* tests/data/dump.c - columns as raw bytes, for conformance.py.
  *
  * Lines on stdin, answers on stdout:
- *   open FILE<tab>TREE   "ok ENTRIES COLUMNS OTHERS", then a line for each column, "NAME<tab>TYPE<tab>flat|jagged",
- *                        then a line for each branch that is no column, "NAME<tab>TYPE<tab>REASON"
- *   read FIRST LAST NAME "ok ENTRIES VALUES BYTES", then the offsets if it is jagged, then the values, both raw
+ *   open FILE<tab>TREE   "ok ENTRIES COLUMNS OTHERS", then a line for each column,
+ * "NAME<tab>TYPE<tab>flat|jagged|lists2…", then a line for each branch that is no column, "NAME<tab>TYPE<tab>REASON"
+ *   read FIRST LAST NAME "ok ENTRIES VALUES BYTES", then the offsets of every level of lists, then the values, all raw
  * or "error CODE TEXT".
  */
 #include <inttypes.h>
@@ -41,9 +41,10 @@ static void answer_open(dump_session *session, char *argument)
     const hq_schema *schema = tree_schema(session->tree);
     size_t count = tree_branch_count(session->tree);
     printf("ok %" PRIu64 " %zu %zu\n", tree_entries(session->tree), schema->count, count - schema->count);
+    static const char *const shapes[HQ_MAX_DEPTH + 1] = {"flat", "jagged", "lists2", "lists3", "lists4"};
     for (size_t i = 0; i < schema->count; i++)
         printf("%s\t%s\t%s\n", schema->fields[i].name, hq_type_name(schema->fields[i].type),
-               schema->fields[i].depth ? "jagged" : "flat");
+               shapes[schema->fields[i].depth]);
     for (size_t i = 0; i < count; i++)
         if (tree_branch(session->tree, i)->unreadable)
             printf("%s\t%s\t%s\n", tree_branch(session->tree, i)->name, tree_branch(session->tree, i)->type,
@@ -69,6 +70,8 @@ static void answer_read(const dump_session *session, char *argument)
     printf("ok %" PRIu64 " %" PRIu64 " %zu\n", column->entries, column->value_count, size);
     if (column->offsets)
         fwrite(column->offsets, sizeof *column->offsets, column->entries + 1, stdout);
+    for (uint32_t i = 0; i < column->inner_count; i++)
+        fwrite(column->inner[i].offsets, sizeof *column->inner[i].offsets, column->inner[i].count + 1, stdout);
     fwrite(column->values, 1, size, stdout);
     column_free(&column);
 }
