@@ -415,6 +415,7 @@ static int64_t stop_silent(hq_http_session *session, int64_t timeout_ms)
             fault_set(&fault, HQ_ETIMEOUT, true, "not a byte from the server within %" PRId64 " ms", timeout_ms);
             fail_at(transfer, &fault);
             stop(session, transfer);
+            next_ms = 0; /* there is room for another one, or nothing to wait for */
         } else if (left_ms < next_ms) {
             next_ms = left_ms;
         }

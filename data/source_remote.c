@@ -118,11 +118,15 @@ static hq_error wait_or_fail(hq_remote *remote, const char *url, const hq_fault 
     return HQ_OK;
 }
 
-static size_t bytes_done(const hq_requests *requests)
+/* How far the requests are: bytes that make an attempt worth its while, each request that is done counting as so many.
+ */
+static size_t progress_of(const hq_requests *requests)
 {
     size_t done = 0;
-    for (size_t i = 0; i < requests->count; i++)
-        done += requests->requests[i].done;
+    for (size_t i = 0; i < requests->count; i++) {
+        const hq_request *request = &requests->requests[i];
+        done += request->done + (request->done == request->size ? ENOUGH_PROGRESS : 0);
+    }
     return done;
 }
 
@@ -135,7 +139,7 @@ static hq_error run(hq_remote_file *file, hq_requests *requests, hq_reason *reas
         file->protocol->fetch(file, requests->requests, requests->count, &fault);
         if (!fault.error)
             return HQ_OK;
-        size_t now_done = bytes_done(requests);
+        size_t now_done = progress_of(requests);
         if (now_done - done >= ENOUGH_PROGRESS)
             failures = 1;
         done = now_done;

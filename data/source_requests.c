@@ -16,7 +16,7 @@ static void make_pieces(const hq_request_limits *limits, const hq_stretch *stret
 {
     size_t pieces = 0;
     for (size_t i = 0; i < count; i++)
-        pieces += (stretches[i].size + limits->piece_bytes - 1) / limits->piece_bytes;
+        pieces += stretches[i].size / limits->piece_bytes + (stretches[i].size % limits->piece_bytes != 0);
     requests->pieces = hq_calloc(pieces, sizeof *requests->pieces);
     bool is_sorted = true;
     for (size_t i = 0; i < count; i++)
