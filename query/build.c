@@ -4,8 +4,21 @@
 
 static void count_code(hq_checker *checker)
 {
-    if (++checker->code_count > MAX_CODE)
-        source_limit(checker->source, checker->at, "the query is too long: more than %d operations", MAX_CODE);
+    if (++checker->program->code_count > MAX_CODE)
+        source_limit(checker->source, checker->at,
+                     "the query is too long: more than %d operations, those of functions counted at every call; make "
+                     "several queries of it",
+                     MAX_CODE);
+}
+
+static void count_loop(hq_checker *checker)
+{
+    if (++checker->program->loop_count > MAX_LOOPS)
+        source_limit(checker->source, checker->at,
+                     "the query has more than %d loops and lists, those of functions and comprehensions counted at "
+                     "every use; make "
+                     "several queries of it",
+                     MAX_LOOPS);
 }
 
 static hq_expr *new_expr(hq_checker *checker, hq_expr_op op, hq_scalar type)
@@ -334,6 +347,8 @@ uint32_t build_new_slot(hq_checker *checker, hq_scalar type)
 hq_stmt *build_stmt(hq_checker *checker, hq_stmt_op op)
 {
     count_code(checker);
+    if (op == STMT_FOR || op == STMT_RANGE || op == STMT_WHILE || op == STMT_ROOM)
+        count_loop(checker);
     hq_stmt *stmt = arena_alloc(checker->program->arena, sizeof *stmt);
     stmt->op = (uint8_t)op;
     if (checker->block->last)

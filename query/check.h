@@ -134,10 +134,9 @@ typedef struct hq_checker {
     hq_symbol *symbols;
     uint32_t local_count;
     bool is_in_event;
-    bool has_loop; /* the event loop has been met */
-    bool again;    /* a variable's kind has widened: this pass was for finding out */
-    uint32_t at;   /* of the node at hand, for build.c */
-    size_t code_count;
+    bool has_loop;  /* the event loop has been met */
+    bool again;     /* a variable's kind has widened: this pass was for finding out */
+    uint32_t at;    /* of the node at hand, for build.c */
     unsigned depth; /* of the recursion through expressions, statements and functions */
     unsigned nest;  /* how many statements that a break can leave are open */
     unsigned level; /* of the innermost scope */

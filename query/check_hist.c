@@ -202,5 +202,5 @@ void check_fill(hq_checker *checker, const hq_node *call, uint32_t index)
     stmt->b = fill.b;
     memcpy(stmt->fill, fill.fill, sizeof fill.fill);
     /* Each axis becomes some ten instructions. */
-    checker->code_count += 10 * axis_count;
+    checker->program->code_count += 10 * axis_count;
 }

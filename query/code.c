@@ -42,7 +42,21 @@ static const char PASSES[] =
     "loop-mssa(licm),simplifycfg,loop-vectorize<interleave-forced-only;no-vectorize-forced-only>,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,simplifycfg)";
 
-static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, hq_reason *reason)
+/* What some of these and of code generation cost grows with the square of the loops. A person who waits for hundreds of
+ * loops waits less for slower code that is made at once: only what takes time in proportion, and the machine's level 0.
+ */
+static const char LARGE_PASSES[] =
+    "function(simplifycfg,mem2reg,early-cse<memssa>,simplifycfg,instcombine<max-iterations=1;no-verify-fixpoint>,"
+    "loop-mssa(licm),simplifycfg)";
+
+enum { LARGE_LOOPS = 60, LARGE_CODE = 4000 };
+
+jit_level code_level(const hq_program *program)
+{
+    return program->loop_count > LARGE_LOOPS || program->code_count > LARGE_CODE ? JIT_QUICK : JIT_GOOD;
+}
+
+static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, jit_level level, hq_reason *reason)
 {
     char *message = NULL;
     if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message)) {
@@ -52,7 +66,7 @@ static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, hq_
     }
     LLVMDisposeMessage(message);
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(module, PASSES, machine, options);
+    LLVMErrorRef error = LLVMRunPasses(module, level == JIT_QUICK ? LARGE_PASSES : PASSES, machine, options);
     LLVMDisposePassBuilderOptions(options);
     return error ? jit_fail(reason, error, "optimising") : HQ_OK;
 }
@@ -74,7 +88,7 @@ hq_error code_module(const hq_program *program, LLVMTargetMachineRef machine, co
     LLVMDisposeBuilder(emit.builder);
     emit_clear(&emit);
 
-    hq_error error = optimise(unit.module, machine, reason);
+    hq_error error = optimise(unit.module, machine, code_level(program), reason);
     if (error)
         code_unit_clear(&unit);
     else
@@ -91,7 +105,8 @@ void code_unit_clear(code_unit *unit)
 
 static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *reason)
 {
-    LLVMTargetMachineRef machine = jit_take_machine(reason);
+    jit_level level = code_level(program);
+    LLVMTargetMachineRef machine = jit_take_machine(level, reason);
     if (!machine)
         return HQ_EUNSUPPORTED;
     code_unit unit;
@@ -103,7 +118,7 @@ static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *r
         error = jit_link(machine, unit.module, name, &code->piece, reason);
         code_unit_clear(&unit);
     }
-    jit_give_machine(&machine);
+    jit_give_machine(&machine, level);
     return error;
 }
 

@@ -17,8 +17,10 @@ static struct {
     pthread_mutex_t lock;
     bool is_started;
     LLVMOrcLLJITRef linker;
-    LLVMTargetMachineRef *machines; /* those that nobody uses */
-    size_t machine_count, machine_capacity;
+    struct {
+        LLVMTargetMachineRef *machines; /* those that nobody uses */
+        size_t count, capacity;
+    } pools[JIT_LEVELS];
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static atomic_uint_fast64_t names;
 
@@ -30,7 +32,7 @@ hq_error jit_fail(hq_reason *reason, LLVMErrorRef error, const char *what)
     return code;
 }
 
-static LLVMTargetMachineRef new_machine(hq_reason *reason)
+static LLVMTargetMachineRef new_machine(jit_level level, hq_reason *reason)
 {
     char *triple = LLVMGetDefaultTargetTriple();
     char *cpu = LLVMGetHostCPUName();
@@ -42,8 +44,9 @@ static LLVMTargetMachineRef new_machine(hq_reason *reason)
         hq_fail(reason, HQ_EUNSUPPORTED, "LLVM cannot compile for this machine (%s): %s", triple, message);
         LLVMDisposeMessage(message);
     } else {
-        machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                          LLVMCodeModelSmall);
+        machine = LLVMCreateTargetMachine(target, triple, cpu, features,
+                                          level == JIT_QUICK ? LLVMCodeGenLevelNone : LLVMCodeGenLevelLess,
+                                          LLVMRelocPIC, LLVMCodeModelSmall);
     }
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
@@ -51,7 +54,7 @@ static LLVMTargetMachineRef new_machine(hq_reason *reason)
     return machine;
 }
 
-LLVMTargetMachineRef jit_take_machine(hq_reason *reason)
+LLVMTargetMachineRef jit_take_machine(jit_level level, hq_reason *reason)
 {
     LLVMTargetMachineRef machine = NULL;
     pthread_mutex_lock(&kept.lock);
@@ -60,19 +63,19 @@ LLVMTargetMachineRef jit_take_machine(hq_reason *reason)
         LLVMInitializeNativeAsmPrinter();
         kept.is_started = true;
     }
-    if (kept.machine_count > 0)
-        machine = kept.machines[--kept.machine_count];
+    if (kept.pools[level].count > 0)
+        machine = kept.pools[level].machines[--kept.pools[level].count];
     pthread_mutex_unlock(&kept.lock);
-    return machine ? machine : new_machine(reason);
+    return machine ? machine : new_machine(level, reason);
 }
 
-void jit_give_machine(LLVMTargetMachineRef *machine_p)
+void jit_give_machine(LLVMTargetMachineRef *machine_p, jit_level level)
 {
     if (!*machine_p)
         return;
     pthread_mutex_lock(&kept.lock);
-    HQ_GROW(kept.machines, kept.machine_count, kept.machine_capacity);
-    kept.machines[kept.machine_count++] = *machine_p;
+    HQ_GROW(kept.pools[level].machines, kept.pools[level].count, kept.pools[level].capacity);
+    kept.pools[level].machines[kept.pools[level].count++] = *machine_p;
     pthread_mutex_unlock(&kept.lock);
     *machine_p = NULL;
 }
@@ -153,7 +156,7 @@ static hq_error linker_of_process(LLVMOrcLLJITRef *linker_r, hq_reason *reason)
     hq_error code = HQ_OK;
     pthread_mutex_lock(&kept.lock);
     if (!kept.linker) {
-        LLVMTargetMachineRef machine = new_machine(reason);
+        LLVMTargetMachineRef machine = new_machine(JIT_GOOD, reason);
         LLVMErrorRef error = machine ? new_linker(&kept.linker, machine) : NULL;
         if (error)
             code = jit_fail(reason, error, "starting the linker");

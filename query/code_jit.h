@@ -12,10 +12,12 @@
 
 #include "base/error.h"
 
+typedef enum jit_level { JIT_GOOD, JIT_QUICK, JIT_LEVELS } jit_level;
+
 /* A machine for the host: the passes ask it what instructions cost, and it makes machine code. One thread uses it at a
  * time, and gives it back. NULL, and the reason, if LLVM cannot compile for this machine. */
-LLVMTargetMachineRef jit_take_machine(hq_reason *reason);
-void jit_give_machine(LLVMTargetMachineRef *machine_p);
+LLVMTargetMachineRef jit_take_machine(jit_level level, hq_reason *reason);
+void jit_give_machine(LLVMTargetMachineRef *machine_p, jit_level level);
 
 /* Machine code that has been linked into the process. */
 typedef struct jit_piece {

@@ -28,7 +28,8 @@ static void list_module(LLVMModuleRef module, char **text_r)
 
 hq_error code_list(const hq_program *program, hq_listing listing, char **text_r, hq_reason *reason)
 {
-    LLVMTargetMachineRef machine = jit_take_machine(reason);
+    jit_level level = code_level(program);
+    LLVMTargetMachineRef machine = jit_take_machine(level, reason);
     if (!machine)
         return HQ_EUNSUPPORTED;
     code_unit unit;
@@ -40,6 +41,6 @@ hq_error code_list(const hq_program *program, hq_listing listing, char **text_r,
             error = list_assembly(machine, unit.module, text_r, reason);
         code_unit_clear(&unit);
     }
-    jit_give_machine(&machine);
+    jit_give_machine(&machine, level);
     return error;
 }

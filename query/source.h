@@ -17,7 +17,8 @@
 enum {
     MAX_DEPTH = 200,    /* of nested expressions and of nested blocks */
     MAX_NODES = 100000, /* of the syntax tree */
-    MAX_CODE = 20000    /* statements and operations of the typed program */
+    MAX_CODE = 20000,   /* statements and operations of the typed program, */
+    MAX_LOOPS = 400 /* and loops and lists: with both what is accepted takes about a second to compile, see code.c */
 };
 
 typedef struct hq_source {

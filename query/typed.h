@@ -154,7 +154,8 @@ struct hq_program {
     size_t slot_count, slot_capacity;
     hq_fault *faults;
     size_t fault_count, fault_capacity;
-    bool has_memory; /* a list is kept in some event */
+    size_t code_count, loop_count; /* statements and operations; loops and lists */
+    bool has_memory;               /* a list is kept in some event */
     hq_block body;
     hq_hash fingerprint;
 };
