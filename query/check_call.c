@@ -50,7 +50,7 @@ static const known_function KNOWN[] = {
     {MODULE_BUILTINS, "pow", 2, 2, call_power},
     {MODULE_BUILTINS, "range", 1, 3, call_range},
     {MODULE_BUILTINS, "reversed", 1, 1, call_reversed},
-    {MODULE_BUILTINS, "round", 1, 1, call_round},
+    {MODULE_BUILTINS, "round", 1, 2, call_round},
     {MODULE_BUILTINS, "sorted", 1, ANY_NAMES, fold_sorted},
     {MODULE_BUILTINS, "sum", 1, ANY_NAMES, fold_sum},
     {MODULE_BUILTINS, "zip", 1, 100, call_zip},
@@ -210,11 +210,10 @@ static void check_count(hq_checker *checker, const hq_node *node, const char *na
                         argument(node, i)->word->text);
     if (argument_count(node) >= least && argument_count(node) <= most)
         return;
-    const char *hint = strcmp(name, "round") == 0 ? "hq rounds to whole numbers only" : NULL;
     if (least == most)
-        source_fail(checker->source, node->at, hint, "%s takes %u argument%s, not %zu", name, least,
+        source_fail(checker->source, node->at, NULL, "%s takes %u argument%s, not %zu", name, least,
                     least == 1 ? "" : "s", argument_count(node));
-    source_fail(checker->source, node->at, hint, "%s takes %u to %u arguments, not %zu", name, least, most,
+    source_fail(checker->source, node->at, NULL, "%s takes %u to %u arguments, not %zu", name, least, most,
                 argument_count(node));
 }
 
@@ -263,7 +262,14 @@ static hq_value to_int_by(hq_checker *checker, const hq_node *node, const char *
 
 static hq_value call_round(hq_checker *checker, const hq_node *node)
 {
-    return to_int_by(checker, node, MATH_ROUND);
+    if (argument_count(node) == 1)
+        return to_int_by(checker, node, MATH_ROUND);
+    const hq_expr *a = number_argument(checker, node, 0);
+    const hq_expr *digits = check_int(checker, argument(node, 1), "the number of digits");
+    checker->at = node->at;
+    if (a->type == SCALAR_INT)
+        return value_of(build_call(checker, MATH_ROUND_INT, a, digits));
+    return value_of(build_call(checker, MATH_ROUND_TO, a, build_convert(checker, digits, SCALAR_FLOAT)));
 }
 
 static hq_value call_floor(hq_checker *checker, const hq_node *node)
@@ -445,7 +451,8 @@ const hq_node *check_unpacked(hq_checker *checker, const hq_node *call)
         has_star = has_star || call->kids[i]->kind == NODE_STAR;
     if (!has_star)
         return call;
-    hq_kids kids = {0};
+    hq_kids kids = {.nodes = arena_alloc(checker->source->arena, call->kid_count * sizeof(hq_node *)),
+                    .capacity = call->kid_count};
     for (size_t i = 0; i < call->kid_count; i++) {
         if (call->kids[i]->kind == NODE_STAR) {
             unpack(checker, call->kids[i], &kids);

@@ -2,6 +2,8 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "query/exact.h"
@@ -52,6 +54,55 @@ static double lgamma_alone(double x)
 static double log_to_base(double x, double base)
 {
     return log(x) / log(base);
+}
+
+/* The nearest number of so many digits that is not greater than ten to their count, or the even one: of the exact
+ * value, which the C library knows how to write. */
+static double round_to(double x, double digits)
+{
+    enum { MOST_DIGITS = 323, LEAST_DIGITS = -308, LONGEST = 1100, ALL_DIGITS = 800 };
+    char text[LONGEST];
+    if (!isfinite(x) || x == 0 || digits > MOST_DIGITS)
+        return x;
+    if (digits < LEAST_DIGITS)
+        return copysign(0.0, x);
+    if (digits >= 0) {
+        snprintf(text, sizeof text, "%.*f", (int)digits, x);
+        return strtod(text, NULL);
+    }
+    snprintf(text, sizeof text, "%.*e", ALL_DIGITS, fabs(x));
+    int kept = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + (int)digits; /* behind the first digit */
+    if (kept < 0) {
+        /* The number is less than the unit: it counts as one if it is more than half of it. */
+        char half[LONGEST];
+        snprintf(half, sizeof half, "%.*e", ALL_DIGITS, 5.0);
+        size_t fraction = (size_t)ALL_DIGITS + 2;
+        bool is_one = kept == -1 && strncmp(text, half, fraction) > 0;
+        snprintf(text, sizeof text, "%de%d", is_one, (int)-digits);
+        return copysign(strtod(text, NULL), x);
+    }
+    snprintf(text, sizeof text, "%.*e", kept, x);
+    return strtod(text, NULL);
+}
+
+/* Likewise; what needs more than 64 bits wraps. */
+static int64_t round_int(int64_t a, int64_t digits)
+{
+    if (digits >= 0)
+        return a;
+    if (digits < -19)
+        return 0;
+    __int128 unit = 1;
+    for (int64_t i = 0; i < -digits; i++)
+        unit *= 10;
+    __int128 count = a / unit, rest = a % unit;
+    if (rest < 0) {
+        rest += unit;
+        count--;
+    }
+    if (2 * rest > unit || (2 * rest == unit && count & 1))
+        count++;
+    return (int64_t)(count * unit);
 }
 
 static double distance_to_next(double x)
@@ -227,6 +278,8 @@ const math_function MATH_FUNCTIONS[] = {
     {MATH_LOG_TO_BASE, .binary = log_to_base},
     {MATH_FLOOR_DIVIDE, .binary = floor_divide},
     {MATH_MODULO, .binary = floor_modulo},
+    {MATH_ROUND_TO, .binary = round_to},
+    {MATH_ROUND_INT, .int_binary = round_int},
     {MATH_ROUND, .unary = rint}, /* to even in halfway cases, as Python's round: the rounding mode is never changed */
 };
 const size_t MATH_FUNCTION_COUNT = sizeof MATH_FUNCTIONS / sizeof *MATH_FUNCTIONS;

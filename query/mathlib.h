@@ -53,6 +53,8 @@ int math_find(const char *name);
 #define MATH_FLOOR_DIVIDE ".floordiv"
 #define MATH_MODULO       ".mod"
 #define MATH_ROUND        ".round"
+#define MATH_ROUND_TO     ".roundto"  /* to so many digits behind the point, */
+#define MATH_ROUND_INT    ".roundint" /* before it if there are less than none */
 #define MATH_FLOOR        ".floor"
 #define MATH_CEIL         ".ceil"
 #define MATH_TRUNC        ".trunc"

@@ -87,6 +87,19 @@ def to_int_by(function):
     return convert
 
 
+def rounded(x, digits=None):
+    """round; to digits it keeps the type."""
+    x = number(x)
+    if digits is None:
+        return to_int_by(round)(x)
+    if isinstance(x, np.int64):
+        return wrapped(round(int(x), int(digits)))
+    try:
+        return round(float(x), int(digits))
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
 def extreme(function):
     """min, max: the result has the wider type of all arguments, or is the element with the least or greatest key."""
     def choose(first, *others, key=None, default=None):
@@ -570,7 +583,7 @@ def namespace(events):
 
     names = {name: getattr(builtins, name) for name in ("all", "any", "bool", "enumerate", "float", "len", "list", "range",
                                                     "reversed", "sorted", "zip")}
-    names |= {"sum": total_of, "int": to_int, "round": to_int_by(round), "min": extreme(min), "max": extreme(max),
+    names |= {"sum": total_of, "int": to_int, "round": rounded, "min": extreme(min), "max": extreme(max),
               "abs": lambda x: abs(number(x)), "pow": power, "__import__": importer}
     return {"__builtins__": names, "__hq_number": number, "__hq_sought": sought, "__hq_power": power, "__hq_bool": bool,
             "events": events}

@@ -53,7 +53,7 @@ class Generator:
             f"math.{self.pick('gcd', 'lcm')}({a}, {b})", f"math.{self.pick('comb', 'perm')}(({a}) % 70, ({b}) % 20)",
             f"math.factorial(({a}) % 30)", f"math.isqrt({a})", f"math.frexp({self.float(depth - 1)})[1]",
             f"{self.pick('min', 'max')}(({a}, {self.float(0)}), ({b}, {self.float(0)}))[0]",
-            f"math.prod([{a}, {b}])",
+            f"math.prod([{a}, {b}])", f"round({a}, {self.pick('-1', '-3', '2', '-18')})",
         )
 
     def float(self, depth):
@@ -73,6 +73,7 @@ class Generator:
             f"float({self.number(depth - 1)})",
             f"math.hypot({a}, {b})", f"math.hypot({a}, {self.int(0)}, {b})",
             f"math.dist(({a}, {b}), ({self.int(0)}, {self.float(0)}))",
+            f"round({a}, {self.pick('0', '1', '2', '5', '-1', '-2', '-20')})",
             f"math.fsum(({a}, {b}, {self.float(0)}))", f"math.ldexp({a}, ({self.int(0)}) % 50)",
             f"math.{self.pick('frexp', 'modf')}({a})[0]", f"math.modf({a})[1]", f"math.ulp({a})",
         )

@@ -64,6 +64,12 @@ static void of_many(void **state)
 static void of_one_number(void **state)
 {
     static const example EXAMPLES[] = {
+        {"h.fill(round(event.x + 0.125, 2) * 2)", "1 1 0 0 0 0 1 0 0 0 0 1"},
+        {"h.fill(round(2.675, 2) * 3 + round(event.x, -1))", "0 0 0 0 0 0 0 0 0 3 0 1"},
+        {"h.fill(round(event.run * 5, -1) / 10)", "0 1 1 2 0 0 0 0 0 0 0 0"},
+        {"h.fill(round(event.MET_pt, -1) / 10)", "0 1 0 2 0 1 0 0 0 0 0 0"},
+        {"h.fill(round(event.x * 1e22, -22))", "1 1 0 0 0 0 0 0 0 0 0 2"},
+        {"h.fill(round(event.big, -18) % 7 + (round(0.5, 0) == 0))", "0 0 2 0 1 0 0 1 0 0 0 0"},
         {"m, e = math.frexp(event.run)\nh.fill(m * 4)\nh.fill(e)", "0 0 1 5 2 0 0 0 0 0 0 0"},
         {"a, b = math.modf(event.x)\nh.fill(a * 4 + 5)\nh.fill(b)", "1 1 0 1 1 0 1 1 2 0 0 0"},
         {"h.fill(math.ldexp(event.run, -1))", "0 1 2 1 0 0 0 0 0 0 0 0"},

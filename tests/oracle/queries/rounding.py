@@ -26,3 +26,7 @@ for event in events:
         whole.fill(13, x - floor(x) - 0.5)
         whole.fill(14, round(event.NJet) + floor(event.NMuon))
         whole.fill(15, x // 1 - floor(x))
+        whole.fill(16, round(x, 1) * 10 - round(x * 10))
+        whole.fill(17, round(jet.E, -1) + round(x * 1e-20, 21) * 1e20)
+        whole.fill(18, round(round(x), -1) + round(-x * 1e250, -250) / 1e250 + round(x, -200) + round(x, 400))
+        whole.fill(19, round(round(x) * 5 / 8, 2) * 8 % 1 * 100)
