@@ -116,7 +116,8 @@ static hq_error read_blocks(const hq_envelope_place *place, const hq_envelope_li
     hq_error error = HQ_OK;
     for (size_t i = 0; i < count && !error; i++) {
         const hq_envelope_link *link = &links[i];
-        if (link->size > file_size || link->seek > file_size - link->size)
+        uint64_t piece = most && link->size > most ? most : link->size;
+        if (link->size > file_size || link->seek > file_size - piece)
             error = damaged(place, link->seek, kinds[i], "it should be there, but the file ends before its end",
                             reason);
         else if (!(envelopes[i].block = hq_try_alloc(link->size, *left_p)))
@@ -125,7 +126,7 @@ static hq_error read_blocks(const hq_envelope_place *place, const hq_envelope_li
         if (error)
             break;
         *left_p -= link->size;
-        stretches[i] = (hq_stretch){link->seek, most && link->size > most ? most : link->size, envelopes[i].block};
+        stretches[i] = (hq_stretch){link->seek, piece, envelopes[i].block};
     }
     if (!error)
         error = source_read_vector(&place->file->source, stretches, count, reason);
