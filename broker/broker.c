@@ -185,6 +185,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     if (!error && strcmp(settings->store, "none") != 0)
         error = store_open(settings->store, (int)settings->store_timeout_ms, settings->keep_ms, &broker->store, reason);
     if (!error) {
+        broker->remote = remote_new(&broker->settings.remote);
         broker->planner = jobs_new(PLANNERS);
         broker->keeper = jobs_new(1); /* a store is one thread's */
         keep_prepare(broker);
@@ -206,6 +207,7 @@ void broker_free(hq_broker **broker_p)
     /* The coordinator first: it calls nobody back after this. Then the jobs, whose ends still find their queries. */
     coordinator_close(&broker->coordinator);
     jobs_free(&broker->planner);
+    remote_free(&broker->remote);
     jobs_free(&broker->keeper);
     keep_free(broker);
     for (size_t i = 0; i < broker->active_count; i++)

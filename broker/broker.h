@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/remote.h"
 
 typedef struct hq_broker hq_broker;
 
@@ -28,7 +29,8 @@ typedef struct hq_broker_settings {
     int64_t partition_entries; /* aim of the cutting */
     int64_t attempts;          /* a subtask that failed on so many workers fails its query */
     int64_t max_queries, max_subtasks;
-    int64_t query_memory;      /* bytes of partials of one query that wait to be merged; 0: no limit */
+    int64_t query_memory; /* bytes of partials of one query that wait to be merged; 0: no limit */
+    hq_remote_settings remote;
     int64_t store_patience_ms; /* DONE waits so long for a store that is away, then goes without it; 0: for ever */
 } hq_broker_settings;
 

@@ -132,6 +132,7 @@ struct hq_broker {
     hq_coordinator *coordinator;
     bool is_connected; /* to the coordinator */
     hq_store *store;   /* the store thread's only; NULL for "none" */
+    hq_remote *remote; /* the planners' */
     hq_jobs *planner, *keeper;
     hq_scheduler *scheduler;
     int stop_fd;

@@ -72,6 +72,7 @@ static const hq_option options[] = {
      .offset = AT(broker.datasets),
      .argument = "FILE",
      .help = "A file of named datasets, as conf/datasets.conf shows."},
+    HQ_REMOTE_OPTIONS(AT(broker.remote)),
     {.kind = HQ_OPTION_GROUP, .help = "Scheduling"},
     {.name = "lease",
      .kind = HQ_OPTION_DURATION,

@@ -58,8 +58,8 @@ static void plan_run(void *context)
     int64_t entries = query->partition_entries ? query->partition_entries : settings->partition_entries;
     plan->error = resolve(plan, settings->datasets);
     if (!plan->error)
-        plan->error = dataset_plan((const char *const *)plan->specs, plan->spec_count, (uint64_t)entries,
-                                   &plan->dataset, &plan->reason);
+        plan->error = dataset_plan_through(query->broker->remote, (const char *const *)plan->specs, plan->spec_count,
+                                           (uint64_t)entries, &plan->dataset, &plan->reason);
     if (!plan->error && plan->dataset->partition_count > (size_t)settings->max_subtasks)
         plan->error = hq_fail(&plan->reason, HQ_ELIMIT,
                               "%zu subtasks are more than the %lld this broker takes: ask for larger partitions",

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "data/partition.h"
+#include "data/remote.h"
 #include "data/specs.h"
 #include "data/tree.h"
 
@@ -22,6 +23,7 @@ typedef struct planned_file {
  * first of those that failed is the same one every time. */
 typedef struct file_planning {
     const hq_wanted *wanted;
+    hq_remote *remote;
     uint64_t target_entries;
     planned_file *files;       /* one for each wanted; written by the thread that took it */
     hq_schema *schema;         /* of the first file with entries; set before there are threads */
@@ -101,7 +103,7 @@ static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reas
     planned_file *planned = &planning->files[index];
     hq_file *file = NULL;
     hq_tree *tree = NULL;
-    hq_error error = rootfile_open(wanted->path, &file, reason);
+    hq_error error = rootfile_open_through(planning->remote, wanted->path, &file, reason);
     if (!error)
         error = tree_open(file, wanted->tree, &tree, reason);
     if (!error) {
@@ -261,9 +263,11 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
     return check_doubles(dataset, reason);
 }
 
-static hq_error plan_wanted(const hq_wanted *wanted, uint64_t target_entries, hq_dataset *dataset, hq_reason *reason)
+static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t target_entries, hq_dataset *dataset,
+                            hq_reason *reason)
 {
     file_planning planning = {.wanted = wanted,
+                              .remote = remote,
                               .target_entries = target_entries,
                               .files = hq_calloc(wanted->count, sizeof *planning.files),
                               .lock = PTHREAD_MUTEX_INITIALIZER};
@@ -299,13 +303,22 @@ static void plan_empty(hq_dataset *dataset, const char *spec, uint64_t count)
 hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
                       hq_reason *reason)
 {
+    hq_remote *remote = remote_new(NULL);
+    hq_error error = dataset_plan_through(remote, specs, spec_count, target_entries, dataset_r, reason);
+    remote_free(&remote);
+    return error;
+}
+
+hq_error dataset_plan_through(hq_remote *remote, const char *const *specs, size_t spec_count, uint64_t target_entries,
+                              hq_dataset **dataset_r, hq_reason *reason)
+{
     hq_wanted wanted;
     hq_dataset *dataset = hq_calloc(1, sizeof *dataset);
-    hq_error error = specs_expand(specs, spec_count, &wanted, reason);
+    hq_error error = specs_expand(remote, specs, spec_count, &wanted, reason);
     if (!error && wanted.empty_partitions)
         plan_empty(dataset, specs[0], wanted.empty_partitions);
     else if (!error)
-        error = plan_wanted(&wanted, target_entries, dataset, reason);
+        error = plan_wanted(remote, &wanted, target_entries, dataset, reason);
     wanted_clear(&wanted);
     if (error) {
         dataset_free(&dataset);

@@ -1,8 +1,9 @@
 /* data/dataset.h - a dataset: an ordered list of files with one tree in each, and the partitions it is cut into.
  *
  * A specification is a list of texts, each a path or a glob (* ? [set], not ~) with an optional ":Tree"
- * ("/data/z*.root:events"), or, alone, "empty:N", a dataset of N partitions without entries and without columns, which
- * measures a cluster's own cost.
+ * ("/data/z*.root:events"), a URL (http, https, root) with one ("root://host//z.root:events"; for root the file's name
+ * may be a glob of * and [set]), or, alone, "empty:N", a dataset of N partitions without entries and without columns,
+ * which measures a cluster's own cost.
  *
  * The text as a whole is tried as a path and as a glob before what follows its last ':' is taken for a tree. A glob's
  * files come in the order of their bytes, so that it names the same dataset everywhere.
@@ -15,6 +16,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/schema.h"
+
+struct hq_remote;
 
 typedef struct hq_dataset_file {
     char *path;
@@ -57,6 +60,9 @@ typedef struct hq_dataset {
  */
 hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
                       hq_reason *reason);
+/* The same, with files of servers read through remote (data/remote.h) instead of one for this call. */
+hq_error dataset_plan_through(struct hq_remote *remote, const char *const *specs, size_t spec_count,
+                              uint64_t target_entries, hq_dataset **dataset_r, hq_reason *reason);
 void dataset_free(hq_dataset **dataset_p);
 
 /* The identity of one partition, partition_identity of its file, tree and entry range. */

@@ -96,7 +96,8 @@ static const char *url_path(const char *url, size_t *length_r)
 
 /* The files of an XRootD server's folder whose names match the last part of the path. What follows the path, "?…", is
  * for the server, and goes with each. */
-static hq_error expand_remote_glob(const char *url, const char *tree, hq_wanted *wanted, hq_reason *reason)
+static hq_error expand_remote_glob(struct hq_remote *remote, const char *url, const char *tree, hq_wanted *wanted,
+                                   hq_reason *reason)
 {
     size_t length, count = 0, begin = wanted->count;
     const char *path = url_path(url, &length), *query = path + length;
@@ -108,7 +109,7 @@ static hq_error expand_remote_glob(const char *url, const char *tree, hq_wanted 
         error = hq_fail(reason, HQ_EUNSUPPORTED, "\"%s\": on a server only a file's name may be a glob, no folder's",
                         url);
     else
-        error = source_list(NULL, listed, &names, &count, reason);
+        error = source_list(remote, listed, &names, &count, reason);
     for (size_t i = 0; i < count; i++) {
         if (fnmatch(pattern, names[i], FNM_PERIOD) == 0) {
             char *found = hq_format("%s%s%s", folder, names[i], query);
@@ -133,7 +134,7 @@ static bool url_is_glob(const char *url)
     return memchr(path, '*', length) || memchr(path, '[', length);
 }
 
-static hq_error expand_url(const char *spec, hq_wanted *wanted, hq_reason *reason)
+static hq_error expand_url(struct hq_remote *remote, const char *spec, hq_wanted *wanted, hq_reason *reason)
 {
     char *url, *tree;
     source_split_url(spec, &url, &tree);
@@ -149,16 +150,16 @@ static hq_error expand_url(const char *spec, hq_wanted *wanted, hq_reason *reaso
                     "(a * or [ that is part of its name is written %%2A or %%5B)",
                     url);
     else if (!error)
-        error = expand_remote_glob(url, tree, wanted, reason);
+        error = expand_remote_glob(remote, url, tree, wanted, reason);
     free(url);
     free(tree);
     return error;
 }
 
-static hq_error expand_spec(const char *spec, hq_wanted *wanted, hq_reason *reason)
+static hq_error expand_spec(struct hq_remote *remote, const char *spec, hq_wanted *wanted, hq_reason *reason)
 {
     if (source_is_url(spec))
-        return expand_url(spec, wanted, reason);
+        return expand_url(remote, spec, wanted, reason);
     hq_error error = expand_path(spec, NULL, wanted, reason);
     const char *colon = strrchr(spec, ':');
     if (error != HQ_ENOTFOUND)
@@ -179,14 +180,15 @@ static hq_error expand_spec(const char *spec, hq_wanted *wanted, hq_reason *reas
     return error;
 }
 
-hq_error specs_expand(const char *const *specs, size_t count, hq_wanted *wanted_r, hq_reason *reason)
+hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, hq_wanted *wanted_r,
+                      hq_reason *reason)
 {
     *wanted_r = (hq_wanted){0};
     if (count == 0)
         return hq_fail(reason, HQ_EINVAL, "a dataset needs at least one file");
     for (size_t i = 0; i < count; i++) {
         hq_error error = is_empty_spec(specs[i]) ? expand_empty(specs[i], count, wanted_r, reason)
-                                                 : expand_spec(specs[i], wanted_r, reason);
+                                                 : expand_spec(remote, specs[i], wanted_r, reason);
         if (error)
             return error;
     }

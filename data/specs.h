@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+struct hq_remote;
+
 enum { HQ_MAX_PARTITIONS = 10000000 };
 
 /* One file that was asked for. */
@@ -21,8 +23,10 @@ typedef struct hq_wanted {
     uint64_t empty_partitions; /* the N of "empty:N"; then there are no files */
 } hq_wanted;
 
-/* Expands globs and splits trees from paths, in the order given. *wanted_r is to be cleared in any case. */
-hq_error specs_expand(const char *const *specs, size_t count, hq_wanted *wanted_r, hq_reason *reason);
+/* Expands globs and splits trees from paths, in the order given; servers are asked through remote. *wanted_r is to be
+ * cleared in any case. */
+hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, hq_wanted *wanted_r,
+                      hq_reason *reason);
 void wanted_clear(hq_wanted *wanted);
 
 #endif

@@ -18,13 +18,15 @@ struct hq_files {
     pthread_mutex_t lock; /* over the list and its members' users */
     hq_open_tree *first;
     size_t count, limit;
+    hq_remote *remote;
 };
 
-hq_files *files_new(size_t limit)
+hq_files *files_new(size_t limit, const hq_remote_settings *remote)
 {
     hq_files *files = hq_calloc(1, sizeof *files);
     pthread_mutex_init(&files->lock, NULL);
     files->limit = limit;
+    files->remote = remote_new(remote);
     return files;
 }
 
@@ -49,6 +51,7 @@ void files_free(hq_files **files_p)
         files->first = open->next;
         open_tree_free(&open);
     }
+    remote_free(&files->remote);
     pthread_mutex_destroy(&files->lock);
     free(files);
     *files_p = NULL;
@@ -71,12 +74,12 @@ static hq_open_tree *find(hq_files *files, const char *path, const char *name, c
     return NULL;
 }
 
-static hq_error open_tree(const char *path, const char *name, const hq_hash *identity, hq_open_tree **open_r,
-                          hq_reason *reason)
+static hq_error open_tree(hq_remote *remote, const char *path, const char *name, const hq_hash *identity,
+                          hq_open_tree **open_r, hq_reason *reason)
 {
     hq_open_tree *open = hq_calloc(1, sizeof *open);
     *open = (hq_open_tree){.path = hq_strdup(path), .name = hq_strdup(name), .identity = *identity, .users = 1};
-    hq_error error = rootfile_open(path, &open->file, reason);
+    hq_error error = rootfile_open_through(remote, path, &open->file, reason);
     if (!error) {
         hq_hash found = rootfile_identity(open->file);
         if (memcmp(&found, identity, sizeof found) != 0)
@@ -133,7 +136,7 @@ hq_error files_get(hq_files *files, const char *path, const char *name, const hq
     }
     /* Opened without the lock: other executors go on. If two open the same one, both stay, and the surplus goes as any
      * other. */
-    hq_error error = open_tree(path, name, identity, &open, reason);
+    hq_error error = open_tree(files->remote, path, name, identity, &open, reason);
     if (error)
         return error;
     pthread_mutex_lock(&files->lock);

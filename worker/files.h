@@ -6,13 +6,15 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "data/remote.h"
 #include "data/tree.h"
 
 typedef struct hq_files hq_files;
 typedef struct hq_open_tree hq_open_tree;
 
-/* At most limit trees stay open when nobody uses them; the one unused longest is closed first. */
-hq_files *files_new(size_t limit);
+/* At most limit trees stay open when nobody uses them; the one unused longest is closed first. remote: how files of
+ * servers are read; NULL: as data/remote.h has it. */
+hq_files *files_new(size_t limit, const hq_remote_settings *remote);
 /* None may be in use. */
 void files_free(hq_files **files_p);
 

@@ -48,6 +48,7 @@ static const hq_option options[] = {
      .min = 1,
      .max = 100000,
      .help = "How many files stay open."},
+    HQ_REMOTE_OPTIONS(AT(worker.remote)),
     {.kind = HQ_OPTION_GROUP, .help = "What it tells"},
     HQ_OPTION_LOG_LEVEL(AT(log_level), "info"),
 };

@@ -526,7 +526,7 @@ hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq
     gethostname(worker->host, sizeof worker->host - 1);
     worker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->cache = cache_new((size_t)settings->memory);
-    worker->files = files_new((size_t)settings->open_files);
+    worker->files = files_new((size_t)settings->open_files, &settings->remote);
     worker->pool = pool_new((size_t)worker->settings.slots, worker->cache, worker->files);
     hq_error error = settings->broker ? link_add(worker, settings->broker, reason) : join_coordinator(worker, reason);
     if (error)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/remote.h"
 
 typedef struct hq_worker hq_worker;
 
@@ -21,6 +22,7 @@ typedef struct hq_worker_settings {
     int64_t slots;      /* executor threads; 0 for one a core */
     int64_t memory;     /* bytes of the column cache */
     int64_t open_files; /* files kept open */
+    hq_remote_settings remote;
 } hq_worker_settings;
 
 hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq_reason *reason);

@@ -503,7 +503,6 @@ static void xrootd_says_what_it_lacks(void **state)
     url = xrootd_url(f, "folder");
     assert_open_fails(f, f->remote, url, HQ_EFORMAT, "it is a directory", 1);
     free(url);
-    xrootd_url(f, "");
     assert_open_fails(f, f->remote, "root://127.0.0.1:1//x", HQ_EUNAVAILABLE, "(4 attempts)", 4);
 }
 

@@ -53,7 +53,7 @@ static hq_open_tree *get(hq_files *files, int sample)
 static void a_tree_is_opened_once_and_stays_open(void **state)
 {
     (void)state;
-    hq_files *files = files_new(4);
+    hq_files *files = files_new(4, NULL);
     hq_open_tree *one = get(files, 0), *again = get(files, 0);
     assert_ptr_equal(one, again);
     assert_int_equal(open_count(paths[0]), 1);
@@ -73,7 +73,7 @@ static void a_tree_is_opened_once_and_stays_open(void **state)
 static void the_one_unused_longest_is_closed_first(void **state)
 {
     (void)state;
-    hq_files *files = files_new(2);
+    hq_files *files = files_new(2, NULL);
     for (int i = 0; i < 2; i++) {
         hq_open_tree *open = get(files, i);
         files_release(files, &open);
@@ -91,7 +91,7 @@ static void the_one_unused_longest_is_closed_first(void **state)
 static void what_is_in_use_stays_whatever_the_limit(void **state)
 {
     (void)state;
-    hq_files *files = files_new(1);
+    hq_files *files = files_new(1, NULL);
     hq_open_tree *open[SAMPLES];
     for (int i = 0; i < SAMPLES; i++)
         open[i] = get(files, i);
@@ -102,7 +102,7 @@ static void what_is_in_use_stays_whatever_the_limit(void **state)
         assert_int_equal(open_count(paths[i]), i == SAMPLES - 1); /* closed as soon as nobody needs it */
     }
     files_free(&files);
-    files = files_new(0);
+    files = files_new(0, NULL);
     open[0] = get(files, 0);
     files_release(files, &open[0]);
     assert_int_equal(open_count(paths[0]), 0);
@@ -112,7 +112,7 @@ static void what_is_in_use_stays_whatever_the_limit(void **state)
 static void a_file_that_is_another_one_is_a_mismatch(void **state)
 {
     (void)state;
-    hq_files *files = files_new(4);
+    hq_files *files = files_new(4, NULL);
     hq_open_tree *open = NULL;
     hq_reason reason = {{0}};
     assert_int_equal(files_get(files, paths[0], "events", &identities[1], &open, &reason), HQ_EMISMATCH);
@@ -129,7 +129,7 @@ static void a_file_that_is_another_one_is_a_mismatch(void **state)
 static void what_is_not_there_is_named(void **state)
 {
     (void)state;
-    hq_files *files = files_new(4);
+    hq_files *files = files_new(4, NULL);
     hq_open_tree *open = NULL;
     hq_reason reason = {{0}};
     assert_int_equal(files_get(files, "/nowhere.root", "events", &identities[0], &open, &reason), HQ_ENOTFOUND);
@@ -164,7 +164,7 @@ static void *use_many(void *context)
 static void executors_share_them(void **state)
 {
     (void)state;
-    hq_files *files = files_new(2);
+    hq_files *files = files_new(2, NULL);
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, use_many, files), 0);

@@ -18,7 +18,7 @@ typedef struct crew {
 static void crew_start(crew *c, size_t slots)
 {
     c->cache = cache_new(64 << 20);
-    c->files = files_new(10);
+    c->files = files_new(10, NULL);
     c->pool = pool_new(slots, c->cache, c->files);
 }
 

@@ -20,7 +20,7 @@ static void desk_open_message(desk *d, hq_message *message)
 {
     hq_reason reason = {{0}};
     d->cache = cache_new(64 << 20);
-    d->files = files_new(10);
+    d->files = files_new(10, NULL);
     d->bench = NULL;
     if (task_new(message, &d->task, &reason))
         fail_msg("%s", reason.text);
