@@ -200,6 +200,40 @@ void code_count(const int32_t *bins, uint64_t count, int64_t *tables, uint64_t s
         tables[bins[i]]++;
 }
 
+double *code_search_room(code_state *state, int64_t count, int64_t words)
+{
+    size_t objects = (size_t)count + SEARCH_LANES;
+    size_t needed = SEARCH_AT_OBJECTS + objects * (size_t)words;
+    if (count > SEARCH_MOST) {
+        state->stopped = HQ_ELIMIT;
+        return NULL;
+    }
+    if (needed > state->search_words) {
+        free(state->search);
+        state->search = hq_calloc(needed + needed / 2, sizeof(double));
+        state->search_words = needed + needed / 2;
+    }
+    return state->search;
+}
+
+static bool is_to_end(void *context)
+{
+    return code_look(context) != 0;
+}
+
+int32_t code_search(code_state *state, search_pairs *pairs, search_keys *keys, int64_t count, int32_t is_first_kept,
+                    int64_t *triplet)
+{
+    hq_search search = {.pairs = pairs,
+                        .keys = keys,
+                        .memory = state->search,
+                        .count = count,
+                        .is_first_kept = is_first_kept != 0,
+                        .stop = is_to_end,
+                        .context = state};
+    return search_least(&search, triplet);
+}
+
 /* Tables for a flat program to count in, all of them 0. */
 static int64_t *new_tables(const hq_hist *hist)
 {
@@ -306,10 +340,14 @@ run_blocks(const hq_code *code, hq_run *run, const column_view *views, void *con
                                     : (hq_outcome)entries(views, bins, fills, &state, first, last, memo, memo_objects);
     }
     free(state.words);
+    free(state.search);
     if (outcome == OUTCOME_FAULT)
         return fail_at_fault(code, run, &state, reason);
     if (outcome == OUTCOME_STOPPED && state.stopped == HQ_ECANCELLED)
         return hq_fail(reason, HQ_ECANCELLED, "the query was cancelled");
+    if (outcome == OUTCOME_STOPPED && state.stopped == HQ_ELIMIT)
+        return hq_fail(reason, HQ_ELIMIT,
+                       "an entry has more than %d objects, too many for a search over their triplets", SEARCH_MOST);
     if (outcome == OUTCOME_STOPPED)
         return hq_fail(reason, HQ_ETIMEOUT, "the query did not come to its end within the time it was given");
     return HQ_OK;

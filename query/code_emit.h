@@ -13,6 +13,7 @@
 #include <llvm-c/Core.h>
 #include <stdatomic.h>
 
+#include "query/search.h"
 #include "query/typed.h"
 
 typedef enum hq_outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED } hq_outcome;
@@ -41,6 +42,8 @@ typedef struct code_state {
     int64_t deadline_ms;
     int64_t *words; /* the event's memory: CODE_MEMORY_WORDS, NULL if the program has no use for it */
     int64_t words_used;
+    double *search; /* query/search.h's memory, NULL until there is a search */
+    size_t search_words;
 } code_state;
 
 /* A flat program (code_flat.c) does not count in the histograms' own bins but in tables with FLAT_NOWHERE bins
@@ -71,6 +74,13 @@ uint32_t code_find_category(const double *categories, uint32_t count, double x);
 /* Sorts as STMT_SORT says; false if there is no room to work in. */
 int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec, int64_t keys);
 
+/* Memory for a search over count objects, with so many words for each; NULL, and the reason in state->stopped, if that
+ * is too much. */
+double *code_search_room(code_state *state, int64_t count, int64_t words);
+/* search_least in that memory; 0, and the reason in state->stopped, if the run is to end. */
+int32_t code_search(code_state *state, search_pairs *pairs, search_keys *keys, int64_t count, int32_t is_first_kept,
+                    int64_t *triplet);
+
 typedef struct emit_loop {
     struct emit_loop *outer;
     LLVMBasicBlockRef at_break;
@@ -79,6 +89,7 @@ typedef struct emit_loop {
 } emit_loop;
 
 typedef struct emit_memo emit_memo;
+typedef struct emit_search emit_search;
 
 typedef struct hq_emit {
     const hq_program *program;
@@ -98,11 +109,13 @@ typedef struct hq_emit {
     LLVMValueRef *bins; /* for each histogram */
     LLVMValueRef *fills;
     LLVMValueRef *calls; /* for each of MATH_FUNCTIONS, its declaration once there is one */
-    LLVMValueRef int_power, look, sincos;
+    LLVMValueRef int_power, look, sincos, square;
     bool has_sin_and_cos; /* the program calls both */
     LLVMBasicBlockRef next_entry;
     emit_loop *loop;
     emit_memo *memo;
+    emit_search *search;  /* the one whose rows are computed here; NULL elsewhere */
+    LLVMValueRef triplet; /* stack cells for what searches find; NULL before the first */
     bool is_flat;
     LLVMValueRef flat_mask;                         /* whether what is being computed is wanted; NULL: it is */
     const hq_stmt *flat_fills[FLAT_MOST_FILLS + 1]; /* in the order they are met; NULL behind the last */
@@ -113,17 +126,19 @@ typedef struct hq_emit {
 } hq_emit;
 
 /* Names of what the machine code calls, for code.c to give addresses to. */
-#define CODE_FUNCTION_NAME "hq_run"
-#define CODE_LOOK_NAME     "hq_look"
-#define CODE_COUNT_NAME    "hq_count"
-#define CODE_SINCOS_NAME   "hq_sincos"
-#define CODE_POWER_NAME    "hq_int_power"
-#define CODE_ROOM_NAME     "hq_room"
-#define CODE_SORT_NAME     "hq_sort"
-#define CODE_EDGES_NAME    "hq_count_edges"
-#define CODE_CATEGORY_NAME "hq_find_category"
-#define CODE_MATH_FORMAT   "hq_math_%zu"   /* index into MATH_FUNCTIONS */
-#define CODE_KERNEL_FORMAT "hq_kernel_%zu" /* and into MATH_KERNELS */
+#define CODE_FUNCTION_NAME    "hq_run"
+#define CODE_LOOK_NAME        "hq_look"
+#define CODE_COUNT_NAME       "hq_count"
+#define CODE_SINCOS_NAME      "hq_sincos"
+#define CODE_POWER_NAME       "hq_int_power"
+#define CODE_ROOM_NAME        "hq_room"
+#define CODE_SORT_NAME        "hq_sort"
+#define CODE_EDGES_NAME       "hq_count_edges"
+#define CODE_CATEGORY_NAME    "hq_find_category"
+#define CODE_SEARCH_ROOM_NAME "hq_search_room"
+#define CODE_SEARCH_NAME      "hq_search"
+#define CODE_MATH_FORMAT      "hq_math_%zu"   /* index into MATH_FUNCTIONS */
+#define CODE_KERNEL_FORMAT    "hq_kernel_%zu" /* and into MATH_KERNELS */
 
 /* code_expr.c */
 LLVMTypeRef emit_type(const hq_emit *emit, hq_scalar type);
@@ -187,6 +202,12 @@ bool emit_memo_is_copy(const hq_emit *emit, uint32_t slot, uint32_t of);
 LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr);
 /* The position of the object for which a formula is computed; NULL elsewhere. */
 LLVMValueRef emit_memo_position(const hq_emit *emit);
+
+/* code_search.c */
+/* Makes a search of loops that are one, and gives false for all others. */
+bool emit_search_loops(hq_emit *emit, const hq_stmt *outermost);
+/* What is known of an expression where a search's rows are computed; NULL if it is to be computed. */
+LLVMValueRef emit_search_value(hq_emit *emit, const hq_expr *expr);
 
 /* code_stmt.c */
 /* Sets emit->values from the table of columns. */

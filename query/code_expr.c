@@ -271,12 +271,59 @@ static bool has_exact_square(const hq_emit *emit, const hq_expr *expr)
     return type == HQ_FLOAT32 || hq_type_size(type) <= 2;
 }
 
+/* Whether x * x, whose error a fused multiplication tells, lies so far from the middle between two doubles that pow,
+ * which may err by 0.54 units in the last place (glibc, sysdeps/ieee754/dbl-64/e_pow.c), gives the same. */
+static LLVMValueRef is_sure_square(hq_emit *emit, LLVMValueRef x, LLVMValueRef square)
+{
+    enum { LEAST_EXPONENT = 200, MOST_EXPONENT = 2040, EXPONENT_AT = 52 };
+    LLVMBuilderRef builder = emit->builder;
+    LLVMValueRef product[3] = {x, x, LLVMBuildFNeg(builder, square, "")};
+    LLVMValueRef error = emit_intrinsic(emit, "llvm.fma", &emit->f64, 1, product, 3);
+    error = emit_intrinsic(emit, "llvm.fabs", &emit->f64, 1, &error, 1);
+    LLVMValueRef bits = LLVMBuildBitCast(builder, square, emit->i64, "");
+    LLVMValueRef exponent = LLVMBuildLShr(builder, bits, int_const(emit, EXPONENT_AT), "");
+    LLVMValueRef scale = LLVMBuildBitCast(builder, LLVMBuildShl(builder, exponent, int_const(emit, EXPONENT_AT), ""),
+                                          emit->f64, "");
+    LLVMValueRef limit = LLVMBuildFMul(builder, scale, LLVMConstReal(emit->f64, 0x1.cp-54), ""); /* 7/16 of a unit */
+    LLVMValueRef from_least = LLVMBuildSub(builder, exponent, int_const(emit, LEAST_EXPONENT), "");
+    return LLVMBuildAnd(
+        builder, LLVMBuildFCmp(builder, LLVMRealOLT, error, limit, ""),
+        LLVMBuildICmp(builder, LLVMIntULT, from_least, int_const(emit, MOST_EXPONENT - LEAST_EXPONENT), ""), "");
+}
+
+/* double square(double x): pow(x, 2), most times without the call. */
+static LLVMValueRef square_function(hq_emit *emit)
+{
+    LLVMBuilderRef builder = emit->builder;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
+    LLVMTypeRef type = LLVMFunctionType(emit->f64, &emit->f64, 1, false);
+    LLVMValueRef outer = emit->function;
+    emit->square = emit_declare(emit, "square", type, true);
+    LLVMSetLinkage(emit->square, LLVMInternalLinkage);
+    emit->function = emit->square;
+    LLVMValueRef x = LLVMGetParam(emit->square, 0);
+    LLVMPositionBuilderAtEnd(builder, emit_new_block(emit, "start"));
+    LLVMBasicBlockRef sure = emit_new_block(emit, "sure"), unsure = emit_new_block(emit, "unsure");
+    LLVMValueRef square = LLVMBuildFMul(builder, x, x, "");
+    LLVMBuildCondBr(builder, is_sure_square(emit, x, square), sure, unsure);
+    LLVMPositionBuilderAtEnd(builder, sure);
+    LLVMBuildRet(builder, square);
+    LLVMPositionBuilderAtEnd(builder, unsure);
+    LLVMBuildRet(builder, math_call(emit, (size_t)math_find("pow"), x, LLVMConstReal(emit->f64, 2)));
+    emit->function = outer;
+    LLVMPositionBuilderAtEnd(builder, here);
+    return emit->square;
+}
+
 static LLVMValueRef float_power(hq_emit *emit, const hq_expr *expr)
 {
     LLVMValueRef a = emit_expr(emit, expr->a);
-    if (expr->b->op == EXPR_CONST && expr->b->value.number == 2 && has_exact_square(emit, expr->a))
+    if (expr->b->op != EXPR_CONST || expr->b->value.number != 2)
+        return math_call(emit, (size_t)math_find("pow"), a, emit_expr(emit, expr->b));
+    if (has_exact_square(emit, expr->a))
         return LLVMBuildFMul(emit->builder, a, a, "");
-    return math_call(emit, (size_t)math_find("pow"), a, emit_expr(emit, expr->b));
+    LLVMValueRef function = emit->square ? emit->square : square_function(emit);
+    return LLVMBuildCall2(emit->builder, LLVMGlobalGetValueType(function), function, &a, 1, "");
 }
 
 static LLVMValueRef extreme_of(hq_emit *emit, const hq_expr *expr, LLVMValueRef a, LLVMValueRef b)
@@ -389,7 +436,7 @@ static LLVMValueRef conversion(hq_emit *emit, const hq_expr *expr)
 
 LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
 {
-    LLVMValueRef kept = emit_memo_value(emit, expr);
+    LLVMValueRef kept = emit->search ? emit_search_value(emit, expr) : emit_memo_value(emit, expr);
     if (kept)
         return kept;
     switch ((hq_expr_op)expr->op) {

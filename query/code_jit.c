@@ -97,7 +97,7 @@ static LLVMOrcCSymbolMapPair symbol_at(LLVMOrcLLJITRef jit, const char *name, ui
 static LLVMErrorRef define_symbols(LLVMOrcLLJITRef jit)
 {
     size_t count = 0;
-    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + KERNEL_COUNT + 8, sizeof *symbols);
+    LLVMOrcCSymbolMapPair *symbols = hq_calloc(MATH_FUNCTION_COUNT + KERNEL_COUNT + 10, sizeof *symbols);
     for (size_t i = 0; i < MATH_FUNCTION_COUNT; i++) {
         char name[64];
         snprintf(name, sizeof name, CODE_MATH_FORMAT, i);
@@ -116,6 +116,8 @@ static LLVMErrorRef define_symbols(LLVMOrcLLJITRef jit)
     symbols[count++] = symbol_at(jit, CODE_SORT_NAME, (uintptr_t)code_sort);
     symbols[count++] = symbol_at(jit, CODE_EDGES_NAME, (uintptr_t)code_count_edges);
     symbols[count++] = symbol_at(jit, CODE_CATEGORY_NAME, (uintptr_t)code_find_category);
+    symbols[count++] = symbol_at(jit, CODE_SEARCH_ROOM_NAME, (uintptr_t)code_search_room);
+    symbols[count++] = symbol_at(jit, CODE_SEARCH_NAME, (uintptr_t)code_search);
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(symbols, count);
     free(symbols);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), unit);

@@ -26,7 +26,8 @@ typedef struct memo_formula {
     hq_buffer key; /* equal for equal formulas */
     const hq_expr *expr;
     size_t area;
-    size_t index; /* within the area */
+    size_t index;          /* within the area */
+    LLVMValueRef function; /* that computes it for one object; NULL until it is needed */
 } memo_formula;
 
 /* A loop before which an area is filled. */
@@ -56,7 +57,6 @@ struct emit_memo {
     memo_place *places;
     size_t place_count, place_capacity;
     LLVMValueRef position;       /* of the object, while the code of a formula is made */
-    bool is_off;                 /* every expression is to be computed where it stands */
     LLVMBasicBlockRef at_filled; /* a block that has just made sure of the area filled */
     size_t filled;
 };
@@ -134,10 +134,10 @@ static bool read_worthy(const emit_memo *memo, const hq_expr *expr, formula_read
     return false;
 }
 
-static const memo_formula *find_formula(const emit_memo *memo, const formula_reading *reading)
+static memo_formula *find_formula(const emit_memo *memo, const formula_reading *reading)
 {
     for (size_t i = 0; i < memo->formula_count; i++) {
-        const memo_formula *formula = &memo->formulas[i];
+        memo_formula *formula = &memo->formulas[i];
         if (memo->areas[formula->area].group == reading->group && formula->key.size == reading->key.size &&
             memcmp(formula->key.bytes, reading->key.bytes, reading->key.size) == 0)
             return formula;
@@ -191,7 +191,7 @@ static void find_formulas(emit_memo *memo, const hq_expr *expr, const hq_stmt *l
         if (is_taken && !is_known) {
             HQ_GROW(memo->formulas, memo->formula_count, memo->formula_capacity);
             size_t index = memo->areas[area].formula_count++;
-            memo->formulas[memo->formula_count++] = (memo_formula){found.key, expr, area, index};
+            memo->formulas[memo->formula_count++] = (memo_formula){found.key, expr, area, index, NULL};
         } else {
             buffer_clear(&found.key);
         }
@@ -477,9 +477,26 @@ static LLVMValueRef load_kept(hq_emit *emit, const memo_formula *formula, uint32
     return LLVMBuildLoad2(builder, emit->f64, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &index, 1, ""), "");
 }
 
-/* Outside the loops over pairs: what they have left, if they have come to it, else the expression itself. */
-static LLVMValueRef kept_or_new(hq_emit *emit, const hq_expr *expr, const memo_formula *formula, uint32_t slot,
-                                uint32_t group)
+/* double formula(columns, position, entry): a formula for one object. */
+static LLVMTypeRef formula_type(hq_emit *emit)
+{
+    LLVMTypeRef parameters[3] = {emit->pointer, emit->i64, emit->i64};
+    return LLVMFunctionType(emit->f64, parameters, 3, false);
+}
+
+static LLVMValueRef compute_new(hq_emit *emit, memo_formula *formula, uint32_t slot)
+{
+    if (!formula->function) {
+        formula->function = emit_declare(emit, "formula", formula_type(emit), false);
+        LLVMSetLinkage(formula->function, LLVMInternalLinkage);
+    }
+    LLVMValueRef position = LLVMBuildLoad2(emit->builder, emit->i64, emit->slots[slot], "");
+    LLVMValueRef arguments[3] = {LLVMGetParam(emit->function, 0), position, emit->entry};
+    return LLVMBuildCall2(emit->builder, formula_type(emit), formula->function, arguments, 3, "");
+}
+
+/* Outside the loops over pairs: what they have left, if they have come to it, else it is computed. */
+static LLVMValueRef kept_or_new(hq_emit *emit, memo_formula *formula, uint32_t slot, uint32_t group)
 {
     LLVMBuilderRef builder = emit->builder;
     LLVMBasicBlockRef kept = emit_new_block(emit, "kept");
@@ -494,9 +511,7 @@ static LLVMValueRef kept_or_new(hq_emit *emit, const hq_expr *expr, const memo_f
     blocks[0] = LLVMGetInsertBlock(builder);
     LLVMBuildBr(builder, after);
     LLVMPositionBuilderAtEnd(builder, fresh);
-    emit->memo->is_off = true;
-    values[1] = emit_expr(emit, expr);
-    emit->memo->is_off = false;
+    values[1] = compute_new(emit, formula, slot);
     blocks[1] = LLVMGetInsertBlock(builder);
     LLVMBuildBr(builder, after);
     LLVMPositionBuilderAtEnd(builder, after);
@@ -508,7 +523,7 @@ static LLVMValueRef kept_or_new(hq_emit *emit, const hq_expr *expr, const memo_f
 LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
 {
     const emit_memo *memo = emit->memo;
-    if (!memo || memo->formula_count == 0 || memo->is_off)
+    if (!memo || memo->formula_count == 0)
         return NULL;
     if (memo->position) { /* in a formula: everything is of the one object */
         if (expr->op == EXPR_SLOT)
@@ -518,14 +533,14 @@ LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
     formula_reading found = {0};
     if (!read_worthy(memo, expr, &found))
         return NULL;
-    const memo_formula *formula = find_formula(memo, &found);
+    memo_formula *formula = find_formula(memo, &found);
     buffer_clear(&found.key);
     if (!formula)
         return NULL;
     const hq_stmt *innermost;
     size_t depth = depth_of(emit, &innermost);
     if (depth < DEPTH)
-        return kept_or_new(emit, expr, formula, found.position, found.group);
+        return kept_or_new(emit, formula, found.position, found.group);
     if (depth >= DEPTH_OF_PLACES && !place_has(memo, innermost, formula->area))
         return NULL;
     if (depth < DEPTH_OF_PLACES)
@@ -577,8 +592,22 @@ static void emit_filler(hq_emit *emit, size_t index)
     memo->position = NULL;
 }
 
+static void emit_formula(hq_emit *emit, const memo_formula *formula)
+{
+    emit->function = formula->function;
+    LLVMPositionBuilderAtEnd(emit->builder, emit_new_block(emit, "start"));
+    emit_column_values(emit, LLVMGetParam(emit->function, 0));
+    emit->memo->position = LLVMGetParam(emit->function, 1);
+    emit->entry = LLVMGetParam(emit->function, 2);
+    LLVMBuildRet(emit->builder, emit_expr(emit, formula->expr));
+    emit->memo->position = NULL;
+}
+
 void emit_memo_functions(hq_emit *emit)
 {
+    for (size_t i = 0; i < emit->memo->formula_count; i++)
+        if (emit->memo->formulas[i].function)
+            emit_formula(emit, &emit->memo->formulas[i]);
     for (size_t i = 0; i < emit->memo->area_count; i++)
         emit_filler(emit, i);
 }

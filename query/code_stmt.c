@@ -170,6 +170,8 @@ static bool is_in_loop(const hq_emit *emit)
 
 static void emit_for(hq_emit *emit, const hq_stmt *stmt)
 {
+    if (emit_search_loops(emit, stmt))
+        return;
     LLVMBuilderRef builder = emit->builder;
     LLVMValueRef begin = emit_expr(emit, stmt->a);
     LLVMValueRef end = emit_expr(emit, stmt->b);

@@ -493,6 +493,35 @@ static void fills_of_a_weighted_histogram_are_counted(void **state)
     program_free(&program);
 }
 
+/* Without a call where that cannot be told from pow, which CPython calls. */
+static void squares_are_those_of_pow(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000000 };
+    double *values = hq_calloc(COUNT, sizeof *values), *twos = hq_calloc(COUNT, sizeof *twos);
+    static const double SPECIAL[] = {0,      -0.0,     1,         1e154,  1.4e154,
+                                     -1e160, 1e308,    1e-154,    1e-160, 1e-300,
+                                     5e-324, INFINITY, -INFINITY, NAN,    0x1.6a09e667f3bcdp0};
+    srand48(11);
+    for (size_t i = 0; i < COUNT; i++) {
+        values[i] = ldexp(drand48() - 0.5, (int)(lrand48() % 40) - 20);
+        twos[i] = 2;
+    }
+    memcpy(values, SPECIAL, sizeof SPECIAL);
+    test_table *table = table_new(COUNT);
+    table_flat(table, "x", HQ_FLOAT64, values);
+    table_flat(table, "two", HQ_FLOAT64, twos);
+    static const char TEXT[] = "from hist import Hist, axis\nh = Hist(axis.Integer(0, 2))\nfor event in events:\n"
+                               "    one = event.x ** 2\n    other = event.x ** event.two\n"
+                               "    h.fill(1 if one == other or (one != one and other != other) else 0)\n";
+    char *wanted = hq_format("0 0 %d 0", (int)COUNT);
+    assert_outcome(table, TEXT, wanted);
+    free(wanted);
+    table_free(&table);
+    free(values);
+    free(twos);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +538,7 @@ int main(void)
         cmocka_unit_test(bins_at_the_edges),
         cmocka_unit_test(fills),
         cmocka_unit_test(fills_of_a_weighted_histogram_are_counted),
+        cmocka_unit_test(squares_are_those_of_pow),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
