@@ -20,14 +20,42 @@ void schema_free(hq_schema **schema_p)
         free(schema->fields[i].member);
     }
     free(schema->fields);
+    free(schema->slots);
     free(schema);
     *schema_p = NULL;
 }
 
+/* Where the name is, or would be. There are more slots than names. */
+static size_t *find_slot(const hq_schema *schema, const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *at = name; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    size_t mask = schema->slot_count - 1, place = (size_t)(hash ^ hash >> 32) & mask;
+    while (schema->slots[place] && strcmp(schema->fields[schema->slots[place] - 1].name, name) != 0)
+        place = (place + 1) & mask;
+    return &schema->slots[place];
+}
+
+/* Half of the slots stay free. */
+static void grow_slots(hq_schema *schema)
+{
+    if (2 * (schema->count + 1) <= schema->slot_count)
+        return;
+    free(schema->slots);
+    schema->slot_count = schema->slot_count ? 2 * schema->slot_count : 64;
+    schema->slots = hq_calloc(schema->slot_count, sizeof *schema->slots);
+    for (size_t i = 0; i < schema->count; i++)
+        *find_slot(schema, schema->fields[i].name) = i + 1;
+}
+
+/* Takes the field over; its name is not there yet. */
 static void append(hq_schema *schema, hq_field field)
 {
     HQ_GROW(schema->fields, schema->count, schema->capacity);
+    grow_slots(schema);
     schema->fields[schema->count++] = field;
+    *find_slot(schema, field.name) = schema->count;
 }
 
 static hq_field field_of(const char *name, const char *collection, const char *member, hq_type type, unsigned depth)
@@ -60,10 +88,8 @@ hq_error schema_add(hq_schema *schema, const char *name, const char *collection,
 
 const hq_field *schema_find(const hq_schema *schema, const char *name)
 {
-    for (size_t i = 0; i < schema->count; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
+    size_t slot = schema->slot_count > 0 ? *find_slot(schema, name) : 0;
+    return slot > 0 ? &schema->fields[slot - 1] : NULL;
 }
 
 const hq_field *schema_find_member(const hq_schema *schema, const char *collection, const char *member)
@@ -112,6 +138,7 @@ void schema_encode(const hq_schema *schema, hq_buffer *buffer)
     }
 }
 
+/* Appends a field. False for bytes that are none, and for one whose name is there already: a peer may send anything. */
 static bool decode_field(hq_cursor *cursor, hq_schema *schema)
 {
     hq_field field = {0};
@@ -123,28 +150,16 @@ static bool decode_field(hq_cursor *cursor, hq_schema *schema)
         field.collection = cursor_text(cursor, MAX_NAME);
         field.member = cursor_text(cursor, MAX_NAME);
     }
-    append(schema, field);
-    return !cursor->bad && type < HQ_TYPE_COUNT && field.depth <= HQ_MAX_DEPTH &&
-           (!field.collection || field.depth <= 1);
-}
-
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp((*(const hq_field *const *)one)->name, (*(const hq_field *const *)other)->name);
-}
-
-/* By sorting: a peer may send very many. */
-static bool names_are_unique(const hq_schema *schema)
-{
-    const hq_field **sorted = hq_calloc(schema->count, sizeof *sorted);
-    for (size_t i = 0; i < schema->count; i++)
-        sorted[i] = &schema->fields[i];
-    qsort(sorted, schema->count, sizeof *sorted, compare_names);
-    bool is_unique = true;
-    for (size_t i = 1; i < schema->count && is_unique; i++)
-        is_unique = compare_names(&sorted[i - 1], &sorted[i]) != 0;
-    free(sorted);
-    return is_unique;
+    bool is_good = !cursor->bad && type < HQ_TYPE_COUNT && field.depth <= HQ_MAX_DEPTH &&
+                   (!field.collection || field.depth <= 1) && !schema_find(schema, field.name);
+    if (is_good) {
+        append(schema, field);
+    } else {
+        free(field.name);
+        free(field.collection);
+        free(field.member);
+    }
+    return is_good;
 }
 
 hq_error schema_decode(const void *bytes, size_t size, hq_schema **schema_r, hq_reason *reason)
@@ -155,7 +170,7 @@ hq_error schema_decode(const void *bytes, size_t size, hq_schema **schema_r, hq_
     bool is_good = !cursor.bad && count <= MAX_FIELDS;
     for (uint32_t i = 0; is_good && i < count; i++)
         is_good = decode_field(&cursor, schema);
-    if (!is_good || !cursor_is_complete(&cursor) || !names_are_unique(schema)) {
+    if (!is_good || !cursor_is_complete(&cursor)) {
         schema_free(&schema);
         return hq_fail(reason, HQ_EFORMAT, "these %zu bytes are not a schema", size);
     }

@@ -25,6 +25,8 @@ typedef struct hq_field {
 typedef struct hq_schema {
     hq_field *fields;
     size_t count, capacity;
+    size_t *slots; /* fields by a hash of their names, for schema_find: 0 is free, else the index + 1 */
+    size_t slot_count;
 } hq_schema;
 
 hq_schema *schema_new(void);

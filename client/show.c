@@ -31,7 +31,9 @@ static const char usage[] =
     "(\"Events;1\").\n"
     "\n"
     "  --json                 the same as one JSON document\n"
-    "  --values COLUMN        the column's values, one line of JSON for each entry (NaN and Infinity as they are)\n"
+    "  --values COLUMN        the column's values, one line of JSON for each entry: a number, or a list, or lists of "
+    "lists;\n"
+    "                         NaN and Infinity as they are, which Python's json reads\n"
     "  --entries FIRST:LAST   only the entries from FIRST up to LAST, exclusive; either may be left out\n"
     "  --help                 this text\n"
     "  --version              the version\n"
@@ -208,6 +210,23 @@ static void print_value(const hq_column *column, uint64_t index)
     }
 }
 
+/* Items first up to last of one level of a column's lists; the level behind the innermost lists is the values. */
+static void print_items(const hq_column *column, uint32_t level, uint64_t first, uint64_t last)
+{
+    for (uint64_t i = first; i < last; i++) {
+        if (i > first)
+            fputs(", ", stdout);
+        if (level == column->inner_count) {
+            print_value(column, i);
+        } else {
+            const uint32_t *offsets = column->inner[level].offsets;
+            putchar('[');
+            print_items(column, level + 1, offsets[i], offsets[i + 1]);
+            putchar(']');
+        }
+    }
+}
+
 static void print_entries(const hq_column *column)
 {
     for (uint64_t entry = 0; entry < column->entries; entry++) {
@@ -215,11 +234,7 @@ static void print_entries(const hq_column *column)
             print_value(column, entry);
         } else {
             putchar('[');
-            for (uint64_t i = column->offsets[entry]; i < column->offsets[entry + 1]; i++) {
-                if (i > column->offsets[entry])
-                    fputs(", ", stdout);
-                print_value(column, i);
-            }
+            print_items(column, 0, column->offsets[entry], column->offsets[entry + 1]);
             putchar(']');
         }
         putchar('\n');
@@ -284,6 +299,7 @@ static json_t *json_of_branch(const hq_tree *tree, const hq_branch_info *info)
     json_object_set_new(json, "type", text_of(info->type));
     json_object_set_new(json, "values", text_or_null(is_column ? hq_type_name(field->type) : NULL));
     json_object_set_new(json, "jagged", is_column ? json_boolean(field->depth > 0) : json_null());
+    json_object_set_new(json, "depth", is_column ? json_integer(field->depth) : json_null());
     json_object_set_new(json, "collection", text_or_null(is_column ? field->collection : NULL));
     json_object_set_new(json, "member", text_or_null(is_column ? field->member : NULL));
     json_object_set_new(json, "entries", json_integer((json_int_t)info->entries));

@@ -1,6 +1,7 @@
 #include "data/basket.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/memory.h"
 #include "data/decompress.h"
@@ -262,21 +263,46 @@ static hq_error use_flat(hq_reader *reader, hq_loaded *loaded, void *context)
     const flat_target *target = context;
     const hq_plan *plan = reader->plan;
     const hq_basket *basket = loaded->basket;
-    size_t value_size = hq_type_size(plan->type);
+    size_t value_size = hq_type_size(plan->type), raw_size = plan->number.size;
     if ((basket->last - basket->first) != loaded->border / plan->record_size || loaded->border % plan->record_size != 0)
         return damaged(reader, basket, "its size does not fit its number of entries");
     hq_part part = part_of(basket, target->first, target->last);
     const uint8_t *from = loaded->data + (part.first - basket->first) * plan->record_size + plan->record_at;
     uint8_t *to = (uint8_t *)target->column->values + (part.first - target->first) * plan->length * value_size;
     uint64_t entries = part.last - part.first;
-    if (plan->record_size == plan->length * value_size) {
-        values_from_big_endian(plan->type, to, from, entries * plan->length);
+    if (plan->record_size == plan->length * raw_size) {
+        number_decode(&plan->number, to, from, entries * plan->length);
         return HQ_OK;
     }
     for (uint64_t i = 0; i < entries; i++)
-        values_from_big_endian(plan->type, to + i * plan->length * value_size, from + i * plan->record_size,
-                               plan->length);
+        number_decode(&plan->number, to + i * plan->length * value_size, from + i * plan->record_size, plan->length);
     return HQ_OK;
+}
+
+/* Lists that all have the same length. */
+static void fill_offsets(uint32_t *offsets, uint64_t lists, uint32_t length)
+{
+    for (uint64_t i = 0; i <= lists; i++)
+        offsets[i] = (uint32_t)(i * length);
+}
+
+/* Room for a column whose inner levels are the last inner_count of the plan's dimensions, filled in; outer says how
+ * many lists of the first of them there are. Entries that are lists of one length have their offsets filled in too. */
+static hq_column *new_regular(const hq_plan *plan, uint64_t entries, uint32_t entry_length, uint64_t outer,
+                              size_t inner_count, uint64_t values, size_t limit)
+{
+    uint64_t inner[MAX_DIMENSIONS];
+    const uint32_t *dimensions = plan->dimensions + (plan->dimension_count - inner_count);
+    inner[0] = outer * (entry_length ? entry_length : 1);
+    for (size_t i = 1; i < inner_count; i++)
+        inner[i] = inner[i - 1] * dimensions[i - 1];
+    hq_column *column = inner_count > 0 ? column_new_deep(plan->type, entries, inner, inner_count, values, limit)
+                                        : column_new(plan->type, entries, values, plan->depth > 0, limit);
+    for (size_t i = 0; column && i < inner_count; i++)
+        fill_offsets(column->inner[i].offsets, inner[i], dimensions[i]);
+    if (column && entry_length)
+        fill_offsets(column->offsets, entries, entry_length);
+    return column;
 }
 
 static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first, uint64_t last,
@@ -284,15 +310,13 @@ static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t co
 {
     const hq_plan *plan = reader->plan;
     uint64_t entries = last - first, values;
-    bool is_jagged = plan->shape != SHAPE_FLAT;
     if (__builtin_mul_overflow(entries, plan->length, &values))
         return too_large(reader, UINT64_MAX);
-    hq_column *column = column_new(plan->type, entries, values, is_jagged, reader->left);
+    hq_column *column = new_regular(plan, entries, plan->dimension_count > 0 ? plan->dimensions[0] : 0, entries,
+                                    plan->dimension_count > 0 ? plan->dimension_count - 1 : 0, values, reader->left);
     if (!column)
         return too_large(reader, values);
     reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
-    for (uint64_t i = 0; is_jagged && i <= entries; i++)
-        column->offsets[i] = (uint32_t)(i * plan->length);
     flat_target target = {column, first, last};
     hq_error error = each_basket(reader, baskets, count, false, use_flat, &target);
     if (error)
@@ -366,14 +390,16 @@ static const char outside[] = "an entry leads out of it",
 
 /* From the basket's own table, where it has one and an entry is nothing but its values. The loop is free of branches,
  * so that it runs over whole vectors. */
-static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
-                                 uint32_t *offsets_r)
+HQ_WIDE static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
+                                         uint32_t *offsets_r)
 {
     uint64_t entries = loaded->basket->last - loaded->basket->first;
     uint64_t first = part.first - loaded->basket->first, count = part.last - part.first;
     const uint8_t *table = loaded->offsets + 4 * first;
     uint32_t origin = loaded->origin, border = loaded->border, from = load_u32(table) - origin;
-    unsigned shift = (unsigned)__builtin_ctz((unsigned)hq_type_size(plan->type));
+    /* Three bytes, a packed float, are no power of two: their number is found in a loop of its own. */
+    uint32_t size = plan->number.size;
+    unsigned shift = size & (size - 1) ? 0 : (unsigned)__builtin_ctz(size);
     /* The table's end is not to be relied on: the last entry ends with the data. */
     uint64_t inner = first + count == entries ? count - 1 : count;
     uint32_t is_outside = from > border, rest = 0;
@@ -393,6 +419,13 @@ static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part
         return outside;
     if (rest & ((1u << shift) - 1))
         return uneven;
+    if (size & (size - 1))
+        for (uint64_t i = 0; i < count; i++) {
+            uint32_t bytes = offsets_r[i] - (uint32_t)base;
+            if (bytes % size != 0)
+                return uneven;
+            offsets_r[i] = (uint32_t)base + bytes / size;
+        }
     for (uint64_t i = 0; plan->length > 1 && i < count; i++)
         if ((offsets_r[i] - (uint32_t)base) % plan->length != 0)
             return uneven;
@@ -403,7 +436,7 @@ static const char *find_by_table(const hq_plan *plan, hq_loaded *loaded, hq_part
 static const char *find_by_counts(const hq_plan *plan, hq_loaded *loaded, hq_part part, uint64_t base,
                                   const hq_column *counts, uint64_t at_count, uint32_t *offsets_r)
 {
-    uint64_t before = 0, values = 0, most = loaded->border / hq_type_size(plan->type);
+    uint64_t before = 0, values = 0, most = loaded->border / plan->number.size;
     const hq_basket *basket = loaded->basket;
     for (uint64_t entry = basket->first; entry < part.last; entry++) {
         int64_t count = count_at(counts, at_count + (entry - basket->first));
@@ -417,7 +450,7 @@ static const char *find_by_counts(const hq_plan *plan, hq_loaded *loaded, hq_par
         if (entry >= part.first)
             offsets_r[entry - part.first] = (uint32_t)(base + values - before);
     }
-    loaded->from = (uint32_t)(before * hq_type_size(plan->type));
+    loaded->from = (uint32_t)(before * plan->number.size);
     return NULL;
 }
 
@@ -485,18 +518,18 @@ static void copy_values(const hq_plan *plan, const jagged_target *target, const 
 {
     size_t value_size = hq_type_size(plan->type);
     hq_part part = part_of(loaded->basket, target->first, target->last);
-    const uint32_t *offsets = column->offsets + (part.first - target->first);
+    const uint32_t *offsets = target->offsets + (part.first - target->first);
     uint64_t entries = part.last - part.first;
     const uint8_t *from = loaded->data + loaded->from;
     uint8_t *to = column->values;
     if (plan->header_size == 0) {
-        values_from_big_endian(plan->type, to + offsets[0] * value_size, from, offsets[entries] - offsets[0]);
+        number_decode(&plan->number, to + offsets[0] * value_size, from, offsets[entries] - offsets[0]);
         return;
     }
     for (uint64_t i = 0; i < entries; i++) {
         size_t count = offsets[i + 1] - offsets[i];
         from += plan->header_size;
-        values_from_big_endian(plan->type, to + offsets[i] * value_size, from, count);
+        number_decode(&plan->number, to + offsets[i] * value_size, from, count);
         from += count * value_size;
     }
 }
@@ -519,12 +552,17 @@ static hq_error read_jagged(hq_reader *reader, const hq_plan *counter, const hq_
     error = each_basket(reader, baskets, count, true, use_jagged, &target);
     if (error)
         goto done;
-    hq_column *column = column_new(reader->plan->type, last - first, target.values, 1, reader->left);
+    const hq_plan *plan = reader->plan;
+    hq_column *column = new_regular(plan, last - first, 0, target.values / plan->length, plan->dimension_count,
+                                    target.values, reader->left);
     if (!column) {
-        error = too_large(reader, target.values * hq_type_size(reader->plan->type));
+        error = too_large(reader, target.values * hq_type_size(plan->type));
         goto done;
     }
-    memcpy(column->offsets, target.offsets, offsets_size);
+    if (plan->length == 1)
+        memcpy(column->offsets, target.offsets, offsets_size);
+    for (uint64_t i = 0; plan->length > 1 && i <= last - first; i++)
+        column->offsets[i] = target.offsets[i] / plan->length; /* of items, each of so many values */
     for (size_t i = 0; i < target.kept_count; i++)
         copy_values(reader->plan, &target, &target.kept[i], column);
     *column_r = column;
@@ -534,6 +572,79 @@ done:
     free(target.kept);
     free(target.offsets);
     column_free(&target.counts);
+    return error;
+}
+
+/* Streamed columns. */
+
+typedef struct streamed_target {
+    uint64_t first, last;
+    hq_harvest harvest;
+    hq_loaded *kept;
+    size_t kept_count;
+} streamed_target;
+
+/* Walks the entries of one basket that are wanted. */
+static hq_error walk_basket(const hq_reader *reader, const hq_loaded *loaded, streamed_target *target)
+{
+    const hq_basket *basket = loaded->basket;
+    hq_part part = part_of(basket, target->first, target->last);
+    hq_bytes bytes = bytes_over(loaded->data, loaded->border);
+    bool has_table = loaded->offsets != NULL;
+    for (uint64_t entry = has_table ? part.first : basket->first; entry < part.last && !bytes.wrong; entry++) {
+        if (has_table) {
+            const uint8_t *at = loaded->offsets + 4 * (entry - basket->first);
+            uint64_t begin = load_u32(at) - loaded->origin;
+            uint64_t end = entry + 1 < basket->last ? load_u32(at + 4) - loaded->origin : loaded->border;
+            if (begin > end || end > loaded->border)
+                return damaged(reader, basket, outside);
+            bytes = bytes_over(loaded->data, (size_t)end);
+            bytes.at = (size_t)begin;
+        }
+        objects_walk(reader->plan->path, &bytes, has_table, entry < part.first ? NULL : &target->harvest);
+        if (bytes.wrong) {
+            char what[256];
+            snprintf(what, sizeof what, "entry %" PRIu64 ", byte %zu of the basket's data: %s", entry, bytes.wrong_at,
+                     bytes.wrong);
+            return damaged(reader, basket, what);
+        }
+    }
+    return HQ_OK;
+}
+
+/* Counts what the basket has, and keeps it. */
+static hq_error use_streamed(hq_reader *reader, hq_loaded *loaded, void *context)
+{
+    streamed_target *target = context;
+    target->kept[target->kept_count++] = *loaded;
+    return walk_basket(reader, loaded, target);
+}
+
+static hq_error read_streamed(hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first, uint64_t last,
+                              hq_column **column_r)
+{
+    const hq_plan *plan = reader->plan;
+    streamed_target target = {.first = first, .last = last};
+    target.kept = hq_calloc(count, sizeof *target.kept);
+    hq_column *column = NULL;
+    hq_error error = each_basket(reader, baskets, count, true, use_streamed, &target);
+    if (!error) {
+        column = objects_column(plan->path, &target.harvest, last - first, reader->left);
+        if (!column)
+            error = too_large(reader, target.harvest.values * hq_type_size(plan->type));
+    }
+    if (!error) {
+        target.harvest = (hq_harvest){.column = column};
+        for (size_t i = 0; i < target.kept_count && !error; i++)
+            error = walk_basket(reader, &target.kept[i], &target);
+    }
+    for (size_t i = 0; i < target.kept_count; i++)
+        free(target.kept[i].owned);
+    free(target.kept);
+    if (error)
+        column_free(&column);
+    else
+        *column_r = column;
     return error;
 }
 
@@ -562,6 +673,8 @@ hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, c
     hq_error error;
     if (plan->shape == SHAPE_FLAT || plan->shape == SHAPE_FIXED)
         error = read_flat(&reader, branch->baskets + begin, end - begin, first, last, column_r);
+    else if (plan->shape == SHAPE_STREAMED)
+        error = read_streamed(&reader, branch->baskets + begin, end - begin, first, last, column_r);
     else
         error = read_jagged(&reader, counter, branch->baskets + begin, end - begin, first, last, column_r);
     inflater_free(&reader.inflater);

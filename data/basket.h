@@ -16,7 +16,4 @@ typedef struct hq_basket_place {
 hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, const hq_plan *counter, uint64_t first,
                             uint64_t last, size_t limit, hq_column **column_r, hq_reason *reason);
 
-/* count big-endian values of a type to the machine's order; of HQ_BOOL, any byte but 0 is 1. */
-void values_from_big_endian(hq_type type, void *to, const uint8_t *from, size_t count);
-
 #endif

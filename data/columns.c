@@ -1,229 +1,45 @@
 #include "data/columns.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 
 #include "base/memory.h"
 #include "data/collections.h"
+#include "data/leaves.h"
 
 enum {
-    MAX_RECORD = 1 << 28, /* bytes of one entry */
-    MAX_LENGTH = 1 << 20, /* values of one item */
-    VECTOR_HEADER = 10,   /* byte count, version, number of values */
-    FIXED_ARRAY = 20,     /* added to a member's type number: an array of fixed size */
-    POINTED_ARRAY = 40,   /* likewise: an array behind a pointer */
+    MAX_RECORD = 1 << 28,  /* bytes of one entry */
+    MAX_VISITS = 1 << 14,  /* nodes of one branch's layout */
+    MAX_COLUMNS = 1 << 17, /* of a tree */
 };
 
-/* What a leaf is found to be, before it has a name. */
-typedef struct finding {
-    hq_plan plan;
-    char *type;   /* as a person reads it */
-    char *reason; /* why it is no column, or NULL */
-} finding;
+/* Names. */
 
-static bool simple_leaf_type(const hq_leaf *leaf, hq_type *type_r)
+static size_t *name_slot(const hq_columns *columns, const char *name)
 {
-    static const struct {
-        const char *class_name;
-        hq_type plain, is_unsigned;
-    } types[] = {
-        {"TLeafO", HQ_BOOL, HQ_BOOL},       {"TLeafB", HQ_INT8, HQ_UINT8},      {"TLeafS", HQ_INT16, HQ_UINT16},
-        {"TLeafI", HQ_INT32, HQ_UINT32},    {"TLeafL", HQ_INT64, HQ_UINT64},    {"TLeafG", HQ_INT64, HQ_UINT64},
-        {"TLeafF", HQ_FLOAT32, HQ_FLOAT32}, {"TLeafD", HQ_FLOAT64, HQ_FLOAT64},
-    };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(leaf->class_name, types[i].class_name) == 0) {
-            *type_r = leaf->is_unsigned ? types[i].is_unsigned : types[i].plain;
-            return true;
-        }
-    return false;
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *at = name; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    size_t mask = columns->name_slot_count - 1, place = (size_t)(hash ^ hash >> 32) & mask;
+    while (columns->name_slots[place] && strcmp(columns->infos[columns->name_slots[place] - 1].name, name) != 0)
+        place = (place + 1) & mask;
+    return &columns->name_slots[place];
 }
 
-/* The type numbers of TVirtualStreamerInfo::EReadWrite. */
-static bool element_type(int32_t number, hq_type *type_r)
+static bool name_is_taken(const hq_columns *columns, const char *name)
 {
-    switch (number) {
-    case 1:
-        *type_r = HQ_INT8;
-        return true;
-    case 2:
-        *type_r = HQ_INT16;
-        return true;
-    case 3:
-    case 6: /* a counter of an array */
-        *type_r = HQ_INT32;
-        return true;
-    case 4: /* long */
-    case 16:
-        *type_r = HQ_INT64;
-        return true;
-    case 5:
-        *type_r = HQ_FLOAT32;
-        return true;
-    case 8:
-        *type_r = HQ_FLOAT64;
-        return true;
-    case 11:
-        *type_r = HQ_UINT8;
-        return true;
-    case 12:
-        *type_r = HQ_UINT16;
-        return true;
-    case 13:
-        *type_r = HQ_UINT32;
-        return true;
-    case 14: /* unsigned long */
-    case 17:
-        *type_r = HQ_UINT64;
-        return true;
-    case 18:
-        *type_r = HQ_BOOL;
-        return true;
-    default:
-        return false;
-    }
+    return columns->name_slot_count > 0 && *name_slot(columns, name) != 0;
 }
 
-static bool vector_type(const char *class_name, hq_type *type_r)
+/* Room for one more; half of the slots stay free. */
+static void grow_names(hq_columns *columns)
 {
-    static const struct {
-        const char *name;
-        hq_type type;
-    } types[] = {
-        {"bool", HQ_BOOL},        {"char", HQ_INT8},
-        {"signed char", HQ_INT8}, {"unsigned char", HQ_UINT8},
-        {"short", HQ_INT16},      {"unsigned short", HQ_UINT16},
-        {"int", HQ_INT32},        {"unsigned int", HQ_UINT32},
-        {"long", HQ_INT64},       {"unsigned long", HQ_UINT64},
-        {"Long64_t", HQ_INT64},   {"ULong64_t", HQ_UINT64},
-        {"long long", HQ_INT64},  {"unsigned long long", HQ_UINT64},
-        {"float", HQ_FLOAT32},    {"double", HQ_FLOAT64},
-    };
-    static const char front[] = "vector<";
-    size_t length = strlen(class_name);
-    if (strncmp(class_name, front, sizeof front - 1) != 0 || class_name[length - 1] != '>')
-        return false;
-    const char *inner = class_name + sizeof front - 1;
-    size_t inner_length = length - sizeof front;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strlen(types[i].name) == inner_length && memcmp(types[i].name, inner, inner_length) == 0) {
-            *type_r = types[i].type;
-            return true;
-        }
-    return false;
-}
-
-static bool is_collection(const hq_branch *branch)
-{
-    return branch->kind == BRANCH_CLONES || branch->kind == BRANCH_STL;
-}
-
-/* Why a leaf that is no plain number is none. */
-static char *why_no_number(const hq_branch *branch, const hq_leaf *leaf, char **type_r)
-{
-    const char *class_name = branch->type_name && *branch->type_name ? branch->type_name : NULL;
-    if (strcmp(leaf->class_name, "TLeafC") == 0) {
-        *type_r = hq_strdup("string");
-        return hq_strdup("hq has no columns of texts");
-    }
-    if (strcmp(leaf->class_name, "TLeafF16") == 0 || strcmp(leaf->class_name, "TLeafD32") == 0) {
-        *type_r = hq_strdup(leaf->class_name[5] == 'F' ? "Float16_t" : "Double32_t");
-        return hq_strdup("numbers packed into fewer bits, which hq does not unpack");
-    }
-    if (strcmp(leaf->class_name, "TLeafElement") != 0) {
-        *type_r = hq_strdup(class_name ? class_name : leaf->class_name);
-        return hq_strdup(class_name ? "objects that are not split into their members"
-                                    : "a kind of leaf that hq does not know");
-    }
-    int32_t number = leaf->element_type;
-    if (number == 9 || number == 19 || number == 9 + FIXED_ARRAY || number == 19 + FIXED_ARRAY) {
-        *type_r = hq_strdup(number % FIXED_ARRAY == 9 ? "Double32_t" : "Float16_t");
-        return hq_strdup("numbers packed into fewer bits, which hq does not unpack");
-    }
-    if (number == 15) {
-        *type_r = hq_strdup("bits");
-        return hq_strdup("the bits of a TObject, which take more bytes in some entries than in others");
-    }
-    if (number > POINTED_ARRAY && number < POINTED_ARRAY + FIXED_ARRAY) {
-        *type_r = hq_strdup("array");
-        return hq_strdup("an array behind a pointer");
-    }
-    bool is_own = class_name && !branch->parent;
-    *type_r = is_own ? hq_strdup(class_name) : hq_format("member of %s", class_name ? class_name : "an object");
-    if (number == 65)
-        return hq_strdup("hq has no columns of texts");
-    if (number == 500 || number == 300 || number == 365 || (is_own && strchr(class_name, '<')))
-        return hq_strdup("an STL object that is not a vector of numbers in a branch of its own");
-    return hq_strdup("objects that are not split into their members");
-}
-
-static char *describe(const hq_plan *plan)
-{
-    if (plan->shape == SHAPE_VECTOR)
-        return hq_format("vector<%s>", hq_type_name(plan->type));
-    char *count = plan->counter ? hq_format("[%s]", plan->counter->name) : hq_strdup("");
-    char *fixed = plan->length > 1 || plan->shape == SHAPE_FIXED ? hq_format("[%u]", plan->length) : hq_strdup("");
-    char *text = hq_format("%s%s%s", hq_type_name(plan->type), count, fixed);
-    free(count);
-    free(fixed);
-    return text;
-}
-
-static bool find_type(const hq_branch *branch, const hq_leaf *leaf, hq_plan *plan)
-{
-    if (is_collection(branch)) {
-        plan->type = HQ_INT32;
-        return true;
-    }
-    if (simple_leaf_type(leaf, &plan->type))
-        return true;
-    if (strcmp(leaf->class_name, "TLeafElement") != 0)
-        return false;
-    int32_t number = leaf->element_type;
-    if (element_type(number > FIXED_ARRAY && number < POINTED_ARRAY ? number - FIXED_ARRAY : number, &plan->type))
-        return true;
-    if (!branch->parent && branch->kind == BRANCH_LEAF && branch->type_name &&
-        vector_type(branch->type_name, &plan->type)) {
-        plan->shape = SHAPE_VECTOR;
-        plan->header_size = VECTOR_HEADER;
-        return true;
-    }
-    return false;
-}
-
-/* Type and shape of one leaf, its place in the record left out. */
-static finding find(const hq_branch *branch, const hq_leaf *leaf)
-{
-    finding found = {.plan = {.branch = branch, .leaf = leaf}};
-    hq_plan *plan = &found.plan;
-    if (!find_type(branch, leaf, plan)) {
-        found.reason = why_no_number(branch, leaf, &found.type);
-        return found;
-    }
-    plan->length = 1;
-    if (leaf->length < 0 || leaf->length > MAX_LENGTH)
-        found.reason = hq_format("%d values in one item", leaf->length);
-    else if (leaf->length > 1 && plan->shape != SHAPE_VECTOR && !is_collection(branch))
-        plan->length = (uint32_t)leaf->length;
-    plan->counter = leaf->counter;
-    if (!plan->counter && branch->count_branch && branch->count_branch->leaf_count == 1 &&
-        (branch->kind == BRANCH_OF_CLONES || branch->kind == BRANCH_OF_STL))
-        plan->counter = branch->count_branch->leaves[0];
-    if (is_collection(branch))
-        plan->counter = NULL;
-    if (plan->shape == SHAPE_VECTOR)
-        ;
-    else if (plan->counter)
-        plan->shape = SHAPE_COUNTED;
-    else if (plan->length > 1 || strchr(leaf->title, '['))
-        plan->shape = SHAPE_FIXED;
-    found.type = describe(plan);
-    const char *bracket = strchr(leaf->title, '[');
-    if (!found.reason && plan->shape == SHAPE_FIXED && bracket && !isdigit((unsigned char)bracket[1]))
-        found.reason = hq_strdup("the leaf that counts its values cannot be found");
-    if (!found.reason && plan->counter && branch->leaf_count > 1)
-        found.reason = hq_strdup("a list of several leaves with a counter");
-    return found;
+    if (2 * (columns->info_count + 1) <= columns->name_slot_count)
+        return;
+    free(columns->name_slots);
+    columns->name_slot_count = columns->name_slot_count ? 2 * columns->name_slot_count : 256;
+    columns->name_slots = hq_calloc(columns->name_slot_count, sizeof *columns->name_slots);
+    for (size_t i = 0; i < columns->info_count; i++)
+        *name_slot(columns, columns->infos[i].name) = i + 1;
 }
 
 /* The full name: the branch's own if it has the parent's in front, as split objects have ("Muon.pt" in "Muon"), else
@@ -242,11 +58,18 @@ static char *branch_path(const hq_branch *branch, const char *above)
 
 static char *leaf_path(const hq_branch *branch, const hq_leaf *leaf, const char *path)
 {
-    if (is_collection(branch) && branch->leaf_count == 1) {
+    if (branch_is_collection(branch) && branch->leaf_count == 1) {
         const char *slash = strrchr(path, '/');
         return slash ? hq_format("%.*s/%s", (int)(slash - path), path, leaf->name) : hq_strdup(leaf->name);
     }
     return branch->leaf_count > 1 ? hq_format("%s.%s", path, leaf->name) : hq_strdup(path);
+}
+
+/* A member of what has that path. */
+static char *member_path(const char *path, const char *member)
+{
+    size_t length = strlen(path);
+    return hq_format("%s%s%s", path, length > 0 && path[length - 1] == '.' ? "" : ".", member);
 }
 
 /* A name that no info has yet; *was_taken_r tells if the wanted one had. */
@@ -254,12 +77,7 @@ static char *unique_name(const hq_columns *columns, char *wanted, bool *was_take
 {
     char *name = hq_strdup(wanted);
     *was_taken_r = false;
-    for (size_t number = columns->info_count + 1;; number++) {
-        bool is_taken = false;
-        for (size_t i = 0; i < columns->info_count && !is_taken; i++)
-            is_taken = strcmp(columns->infos[i].name, name) == 0;
-        if (!is_taken)
-            break;
+    for (size_t number = columns->info_count + 1; name_is_taken(columns, name); number++) {
         *was_taken_r = true;
         free(name);
         name = hq_format("%s#%zu", wanted, number);
@@ -268,8 +86,12 @@ static char *unique_name(const hq_columns *columns, char *wanted, bool *was_take
     return name;
 }
 
+/* The bytes of a branch are told once, with the first of its columns. */
 static void add_info(hq_columns *columns, const hq_branch *branch, char *name, char *type, char *reason)
 {
+    bool is_first = columns->last_branch != branch;
+    columns->last_branch = branch;
+    grow_names(columns);
     HQ_GROW(columns->infos, columns->info_count, columns->info_capacity);
     columns->infos[columns->info_count++] = (hq_branch_info){
         .name = name,
@@ -277,13 +99,14 @@ static void add_info(hq_columns *columns, const hq_branch *branch, char *name, c
         .type = type,
         .entries = branch->entries,
         .baskets = branch->basket_count,
-        .compressed_bytes = branch->file_bytes,
-        .uncompressed_bytes = branch->true_bytes,
+        .compressed_bytes = is_first ? branch->file_bytes : 0,
+        .uncompressed_bytes = is_first ? branch->true_bytes : 0,
         .unreadable = reason,
     };
+    *name_slot(columns, name) = columns->info_count;
 }
 
-static void add_leaf(hq_columns *columns, const hq_model *model, finding *found, char *name)
+static void add_plan(hq_columns *columns, const hq_model *model, hq_finding *found, char *name)
 {
     const hq_branch *branch = found->plan.branch;
     bool was_taken;
@@ -295,35 +118,191 @@ static void add_leaf(hq_columns *columns, const hq_model *model, finding *found,
     if (!found->reason && branch->entries != model->entries)
         found->reason = hq_format("it has %" PRIu64 " entries, the tree %" PRIu64, branch->entries, model->entries);
     add_info(columns, branch, name, found->type, found->reason);
-    if (found->reason)
+    if (found->reason) {
+        free(found->plan.path);
+        free(found->plan.collection);
+        free(found->plan.member);
         return;
+    }
     HQ_GROW(columns->plans, columns->plan_count, columns->plan_capacity);
     found->plan.name = name;
     columns->plans[columns->plan_count++] = found->plan;
 }
+
+/* Leaves that are more than numbers in a row. */
+
+typedef struct hq_tour {
+    hq_columns *columns;
+    const hq_model *model;
+    const hq_finding *found;
+    hq_path path;
+    size_t visits;
+    const char *record_path; /* the path at which the outermost list's items begin to have members; NULL: none so far */
+    bool is_hidden;          /* something of unknown size came before */
+} hq_tour;
+
+static char *describe_path(const hq_path *path)
+{
+    char *text = hq_strdup(hq_type_name(path_number(path).type));
+    for (size_t i = 0; i < path->count; i++) {
+        const hq_node *node = path->nodes[i];
+        if (node->kind < NODE_LIST || node->kind > NODE_REST)
+            continue;
+        char *longer = node->kind == NODE_ARRAY ? hq_format("%s[%u]", text, node->count) : hq_format("%s[]", text);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static void add_member(hq_tour *tour, const char *path, const char *reason)
+{
+    hq_finding found = {.plan = tour->found->plan};
+    const hq_node *last = tour->path.nodes[tour->path.count - 1];
+    hq_plan *plan = &found.plan;
+    plan->shape = SHAPE_STREAMED;
+    plan->depth = tour->path.depth;
+    if (tour->is_hidden)
+        reason = "it lies behind a member whose size hq does not know";
+    if (reason) {
+        const char *type = last->kind == NODE_TEXT || last->kind == NODE_LONG_TEXT ? "string" : tour->found->type;
+        found.type = hq_strdup(type);
+        found.reason = hq_strdup(reason);
+    } else {
+        plan->number = path_number(&tour->path);
+        plan->type = plan->number.type;
+        plan->path = hq_alloc(sizeof *plan->path);
+        *plan->path = tour->path;
+        found.type = describe_path(&tour->path);
+        if (plan->depth > HQ_MAX_DEPTH)
+            found.reason = hq_format("lists nested %u deep, and hq has columns of %d at most", plan->depth,
+                                     HQ_MAX_DEPTH);
+    }
+    if (plan->depth != 1)
+        plan->counter = NULL;
+    size_t front = tour->record_path ? strlen(tour->record_path) : 0;
+    if (plan->depth == 1 && !plan->counter && front > 0 && path[front] != 0) {
+        front -= tour->record_path[front - 1] == '.';
+        plan->collection = hq_strndup(path, front);
+        plan->member = hq_strdup(path + front + 1);
+    }
+    add_plan(tour->columns, tour->model, &found, hq_strdup(path));
+}
+
+static void visit(hq_tour *tour, const hq_node *node, const char *path);
+
+static void visit_record(hq_tour *tour, const hq_node *node, const char *path)
+{
+    bool was_hidden = tour->is_hidden;
+    size_t place = tour->path.count - 1;
+    for (size_t i = 0; i < node->child_count; i++) {
+        const hq_child *child = &node->children[i];
+        tour->path.child[place] = (uint16_t)i;
+        if (child->name && *child->name) {
+            char *longer = member_path(path, child->name);
+            visit(tour, child->node, longer);
+            free(longer);
+        } else if (child->name || child->is_base) {
+            visit(tour, child->node, path);
+        }
+        tour->is_hidden |= child->node->kind == NODE_UNKNOWN;
+    }
+    if (node->is_framed)
+        tour->is_hidden = was_hidden;
+}
+
+static void visit_list(hq_tour *tour, const hq_node *node, const char *path)
+{
+    const hq_node *item = node->children[0].node;
+    bool is_outermost = tour->path.depth++ == 0 && item->kind == NODE_RECORD;
+    bool was_hidden = tour->is_hidden;
+    if (is_outermost)
+        tour->record_path = path;
+    tour->path.child[tour->path.count - 1] = 0;
+    visit(tour, item, path);
+    if (is_outermost)
+        tour->record_path = NULL;
+    if (node->is_framed)
+        tour->is_hidden = was_hidden;
+    tour->path.depth--;
+}
+
+/* A column for each number, a reason for each of the rest. */
+static void visit(hq_tour *tour, const hq_node *node, const char *path)
+{
+    hq_path *way = &tour->path;
+    if (++tour->visits > MAX_VISITS || tour->columns->info_count > MAX_COLUMNS)
+        return;
+    if (way->count == MAX_PATH) {
+        add_member(tour, path, "types nested too deep");
+        return;
+    }
+    way->nodes[way->count++] = node;
+    switch (node->kind) {
+    case NODE_NUMBER:
+    case NODE_BITS:
+        add_member(tour, path, NULL);
+        break;
+    case NODE_TOBJECT: /* what every object has of ROOT's own is nobody's data */
+        break;
+    case NODE_RECORD:
+        visit_record(tour, node, path);
+        break;
+    case NODE_LIST:
+    case NODE_ARRAY:
+    case NODE_COUNTED:
+    case NODE_REST:
+        visit_list(tour, node, path);
+        break;
+    default:
+        add_member(tour, path, node->reason);
+    }
+    way->count--;
+}
+
+static void add_objects(hq_columns *columns, const hq_model *model, const hq_finding *found, const char *path)
+{
+    size_t before = columns->info_count;
+    hq_tour tour = {.columns = columns, .model = model, .found = found};
+    visit(&tour, found->root, path);
+    if (columns->info_count > before)
+        return;
+    hq_finding nothing = {.plan = found->plan, .type = hq_strdup(found->type)};
+    nothing.reason = hq_strdup("an object without members that are numbers");
+    add_plan(columns, model, &nothing, hq_strdup(path));
+}
+
+/* Leaves and branches. */
 
 /* The leaves of a branch lie one after the other in each entry: one of unknown size hides those behind it. */
 static void add_leaves(hq_columns *columns, const hq_model *model, const hq_branch *branch, const char *path)
 {
     uint32_t at = 0;
     bool is_hidden = false;
-    size_t first = columns->plan_count;
+    size_t first = columns->plan_count, first_info = columns->info_count;
     for (size_t i = 0; i < branch->leaf_count; i++) {
         const hq_leaf *leaf = branch->leaves[i];
-        finding found = find(branch, leaf);
-        uint32_t size = (uint32_t)hq_type_size(found.plan.type) * found.plan.length;
+        hq_finding found = leaf_find(&columns->layouts, branch, leaf);
+        char *name = leaf_path(branch, leaf, path);
+        if (found.root) {
+            add_objects(columns, model, &found, name);
+            free(name);
+            free(found.type);
+            continue;
+        }
+        uint64_t size = (uint64_t)found.plan.number.size * found.plan.length;
         found.plan.record_at = at;
         if (!found.reason && size > MAX_RECORD - at)
             found.reason = hq_strdup("an entry of more than 256 MiB");
         if (!found.reason && is_hidden)
             found.reason = hq_strdup("it lies behind a leaf that hq cannot read");
         is_hidden |= found.reason != NULL;
-        at += is_hidden ? 0 : size;
-        add_leaf(columns, model, &found, leaf_path(branch, leaf, path));
+        at += is_hidden ? 0 : (uint32_t)size;
+        add_plan(columns, model, &found, name);
     }
     if (is_hidden && columns->plan_count > first) {
         /* The record's size is not known either. */
-        for (size_t i = columns->info_count - branch->leaf_count; i < columns->info_count; i++)
+        for (size_t i = first_info; i < columns->info_count; i++)
             if (!columns->infos[i].unreadable)
                 columns->infos[i].unreadable = hq_strdup("it lies beside a leaf that hq cannot read");
         columns->plan_count = first;
@@ -336,7 +315,7 @@ static void add_branch(hq_columns *columns, const hq_model *model, const hq_bran
 {
     char *path = branch_path(branch, above);
     /* A split object's own branch has nothing but its members. */
-    bool is_group = branch->branch_count > 0 && !is_collection(branch) && branch->basket_count == 0;
+    bool is_group = branch->branch_count > 0 && !branch_is_collection(branch) && branch->basket_count == 0;
     if (!is_group && branch->leaf_count > 0) {
         add_leaves(columns, model, branch, path);
     } else if (!is_group) {
@@ -350,15 +329,26 @@ static void add_branch(hq_columns *columns, const hq_model *model, const hq_bran
     free(path);
 }
 
+static bool can_be_member(const hq_plan *plan)
+{
+    return plan->counter && plan->depth == 1 && (plan->shape == SHAPE_COUNTED || plan->shape == SHAPE_STREAMED);
+}
+
 static void gather_collections(const hq_columns *columns)
 {
     hq_counted *counted = hq_calloc(columns->plan_count, sizeof *counted);
     for (size_t i = 0; i < columns->plan_count; i++) {
-        const hq_plan *plan = &columns->plans[i];
-        bool is_member = plan->shape == SHAPE_COUNTED && plan->length == 1;
+        hq_plan *plan = &columns->plans[i];
         counted[i].name = plan->name;
-        counted[i].counter = is_member ? plan->counter : NULL;
-        counted[i].counter_name = is_member ? plan->counter->name : NULL;
+        counted[i].counter = can_be_member(plan) ? plan->counter : NULL;
+        counted[i].counter_name = can_be_member(plan) ? plan->counter->name : NULL;
+        if (plan->collection && name_is_taken(columns, plan->collection)) {
+            free(plan->collection);
+            free(plan->member);
+            plan->collection = plan->member = NULL;
+        }
+        counted[i].collection = plan->collection;
+        counted[i].member = plan->member;
     }
     collections_find(counted, columns->plan_count);
     for (size_t i = 0; i < columns->plan_count; i++) {
@@ -368,16 +358,15 @@ static void gather_collections(const hq_columns *columns)
     free(counted);
 }
 
-void columns_make(const hq_model *model, hq_columns *columns_r)
+void columns_make(const hq_file *file, const hq_model *model, hq_columns *columns_r)
 {
-    *columns_r = (hq_columns){.schema = schema_new()};
+    *columns_r = (hq_columns){.schema = schema_new(), .layouts = {.file = file}};
     for (size_t i = 0; i < model->branch_count; i++)
         add_branch(columns_r, model, model->branches[i], "");
     gather_collections(columns_r);
     for (size_t i = 0; i < columns_r->plan_count; i++) {
         const hq_plan *plan = &columns_r->plans[i];
-        schema_add(columns_r->schema, plan->name, plan->collection, plan->member, plan->type,
-                   plan->shape != SHAPE_FLAT);
+        schema_add(columns_r->schema, plan->name, plan->collection, plan->member, plan->type, plan->depth);
     }
 }
 
@@ -390,11 +379,14 @@ void columns_clear(hq_columns *columns)
         free((char *)columns->infos[i].unreadable);
     }
     for (size_t i = 0; i < columns->plan_count; i++) {
+        free(columns->plans[i].path);
         free(columns->plans[i].collection);
         free(columns->plans[i].member);
     }
     free(columns->infos);
     free(columns->plans);
+    free(columns->name_slots);
+    layouts_clear(&columns->layouts);
     schema_free(&columns->schema);
     *columns = (hq_columns){0};
 }

@@ -17,7 +17,7 @@ enum {
     LZMA_MEMORY = 128 << 20, /* what xz -9 needs, doubled */
 };
 
-typedef enum block_kind { ZLIB, LZMA, LZ4, ZSTD, BLOCK_KINDS } block_kind;
+typedef enum block_kind { ZLIB, LZMA, LZ4, ZSTD, OLD, BLOCK_KINDS } block_kind;
 
 typedef struct block {
     block_kind kind;
@@ -57,7 +57,8 @@ static hq_error next_block(const uint8_t *record, size_t size, size_t *at_p, blo
     static const struct {
         char name[3];
         uint32_t most; /* how many true bytes one compressed byte can stand for; 0 if there is no such bound */
-    } kinds[BLOCK_KINDS] = {[ZLIB] = {"ZL", 1032}, [LZMA] = {"XZ", 0}, [LZ4] = {"L4", 255}, [ZSTD] = {"ZS", 0}};
+    } kinds[BLOCK_KINDS] = {
+        [ZLIB] = {"ZL", 1032}, [LZMA] = {"XZ", 0}, [LZ4] = {"L4", 255}, [ZSTD] = {"ZS", 0}, [OLD] = {"CS", 1032}};
     size_t at = *at_p;
     if (size - at < BLOCK_HEADER)
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block's header is cut off", at);
@@ -65,10 +66,6 @@ static hq_error next_block(const uint8_t *record, size_t size, size_t *at_p, blo
     block_kind kind = ZLIB;
     while (kind < BLOCK_KINDS && memcmp(header, kinds[kind].name, 2) != 0)
         kind++;
-    if (memcmp(header, "CS", 2) == 0)
-        return hq_fail(
-            reason, HQ_EUNSUPPORTED,
-            "compressed by the method \"CS\" of ROOT before 2002, which hq cannot undo; rewrite the file with hadd");
     if (kind == BLOCK_KINDS)
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block of no known kind (%02x %02x)",
                        at, header[0], header[1]);
@@ -106,6 +103,15 @@ static bool inflate_zlib(hq_inflater *inflater, const block *in, uint8_t *out)
                                  LIBDEFLATE_SUCCESS;
 }
 
+/* Deflated data without zlib's frame. */
+static bool inflate_old(hq_inflater *inflater, const block *in, uint8_t *out)
+{
+    if (!inflater->zlib)
+        inflater->zlib = libdeflate_alloc_decompressor();
+    return inflater->zlib && libdeflate_deflate_decompress(inflater->zlib, in->data, in->size, out, in->true_size,
+                                                           NULL) == LIBDEFLATE_SUCCESS;
+}
+
 static bool inflate_lzma(const block *in, uint8_t *out)
 {
     uint64_t memory = LZMA_MEMORY;
@@ -141,6 +147,8 @@ static bool inflate(hq_inflater *inflater, const block *in, uint8_t *out)
         return inflate_lz4(in, out);
     case ZSTD:
         return inflate_zstd(inflater, in, out);
+    case OLD:
+        return inflate_old(inflater, in, out);
     default:
         return false;
     }
@@ -149,7 +157,7 @@ static bool inflate(hq_inflater *inflater, const block *in, uint8_t *out)
 hq_error inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
                       hq_reason *reason)
 {
-    static const char *const names[BLOCK_KINDS] = {"zlib", "LZMA", "LZ4", "Zstandard"};
+    static const char *const names[BLOCK_KINDS] = {"zlib", "LZMA", "LZ4", "Zstandard", "old deflate"};
     size_t filled = 0;
     for (size_t at = 0; at < size;) {
         size_t start = at;

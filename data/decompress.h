@@ -1,9 +1,9 @@
 /* data/decompress.h - the compressed records of ROOT files.
  *
  * A record is a row of blocks of at most 16 MiB - 1 bytes each. A block has a header of nine bytes, its kind ("ZL"
- * zlib, "XZ" LZMA, "L4" LZ4, "ZS" Zstandard), a method, and its compressed and its true size in three little-endian
- * bytes each; in an LZ4 block an XXH64 of the compressed bytes, big-endian, stands before them and counts as
- * compressed.
+ * zlib, "XZ" LZMA, "L4" LZ4, "ZS" Zstandard, "CS" bare deflate, ROOT's before 2002), a method, and its compressed and
+ * its true size in three little-endian bytes each; in an LZ4 block an XXH64 of the compressed bytes, big-endian, stands
+ * before them and counts as compressed.
  */
 #ifndef HQ_DATA_DECOMPRESS_H
 #define HQ_DATA_DECOMPRESS_H

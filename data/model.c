@@ -342,9 +342,11 @@ static void read_element(hq_reading *reading, unsigned version, hq_branch *branc
     if (version < 8 || version > 10)
         refuse_version(reading, "TBranchElement", version);
     branch->type_name = streamed_text(bytes);
-    free(streamed_text(bytes));                         /* the parent's class */
-    free(streamed_text(bytes));                         /* the class of a TClonesArray's objects */
-    bytes_take(bytes, 4 + (version >= 10 ? 2 : 4) + 4); /* checksum and version of the class, index of the member */
+    free(streamed_text(bytes)); /* the parent's class */
+    free(streamed_text(bytes)); /* the class of a TClonesArray's objects */
+    bytes_u32(bytes);           /* checksum of the class */
+    branch->class_version = version >= 10 ? bytes_u16(bytes) : bytes_i32(bytes);
+    branch->member = bytes_i32(bytes);
     branch->kind = bytes_i32(bytes);
     bytes_take(bytes, 4 + 4); /* the member's type, which the leaf has too; most objects in one entry */
     for (int i = 0; i < 2; i++) {
@@ -365,6 +367,7 @@ static hq_branch *read_branch(hq_reading *reading, const hq_pointer *pointer, in
     model->all_branches[model->all_branch_count++] = branch;
     streamed_remember(&reading->streamed, pointer, KIND_BRANCH, branch);
     branch->class_name = hq_strdup(pointer->class_name);
+    branch->member = -1;
     bool is_plain = strcmp(pointer->class_name, "TBranch") == 0;
     uint16_t version = 0;
     if (!is_plain)

@@ -31,7 +31,8 @@ typedef struct hq_basket {
 } hq_basket;
 
 enum {
-    BRANCH_LEAF = 0,   /* kinds of a TBranchElement */
+    BRANCH_WHOLE = -1, /* kinds of a TBranchElement: an object that its class's own streamer wrote, with a frame */
+    BRANCH_LEAF = 0,
     BRANCH_CLONES = 3, /* a TClonesArray: its data count its objects */
     BRANCH_STL = 4,    /* an STL collection: likewise */
     BRANCH_OF_CLONES = 31,
@@ -43,6 +44,8 @@ struct hq_branch {
     char *name, *title;
     char *type_name; /* of a TBranchElement or TBranchObject: the C++ class; else NULL */
     int32_t kind;    /* of a TBranchElement, else BRANCH_LEAF */
+    int32_t member;  /* of a TBranchElement: which of its class's members it is; negative: it is no member */
+    int32_t class_version;
     uint64_t entries, true_bytes, file_bytes;
     hq_branch *parent;
     hq_branch *count_branch;

@@ -36,9 +36,10 @@ static hq_error read_header(hq_file *file, hq_reason *reason)
     bytes_seek(&bytes, is_wide); /* the list of free segments: place, size, number */
     bytes_take(&bytes, 8);
     file->name_bytes = bytes_u32(&bytes);
-    bytes_take(&bytes, 5);       /* bytes of a file pointer, compression of new records */
-    bytes_seek(&bytes, is_wide); /* the streamer infos: place and size */
-    bytes_take(&bytes, 4 + 2);
+    bytes_take(&bytes, 5); /* bytes of a file pointer, compression of new records */
+    file->classes_seek = bytes_seek(&bytes, is_wide);
+    file->classes_size = bytes_u32(&bytes);
+    bytes_u16(&bytes); /* the UUID's version */
     const uint8_t *uuid = bytes_take(&bytes, 16);
     if (bytes.wrong || file->begin < 64 || file->begin > file->end)
         return hq_fail(reason, HQ_EFORMAT, "%s: its ROOT header is cut off or damaged", source->name);

@@ -11,7 +11,9 @@ struct hq_file {
     hq_source source;
     int32_t version; /* of ROOT, 62406 is 6.24/06; 1000000 more if file pointers are wide */
     uint64_t begin, end;
-    uint32_t name_bytes; /* from begin to the root directory's record */
+    uint32_t name_bytes;   /* from begin to the root directory's record */
+    uint64_t classes_seek; /* the record that tells of the classes in it; 0: there is none */
+    uint32_t classes_size;
     hq_hash identity;
     size_t record_limit; /* no streamed tree may be larger */
 };

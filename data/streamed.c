@@ -14,7 +14,8 @@ size_t frame_begin(hq_bytes *bytes, uint16_t *version_r)
 {
     uint32_t word = bytes_u32(bytes);
     if (!bytes->wrong && (word & (BYTE_COUNT_MASK | CLASS_MASK)) != BYTE_COUNT_MASK)
-        bytes_fail(bytes, "an object without a byte count (ROOT before 1998 wrote such)");
+        bytes_fail(bytes,
+                   "an object without a byte count, as ROOT before 1998 and streamers of a class's own write it");
     size_t length = word & ~BYTE_COUNT_MASK;
     if (bytes_left(bytes) < length || length < 2)
         bytes_fail(bytes, "an object's byte count leads out of its record");

@@ -126,7 +126,7 @@ static hq_error open_key(hq_file *file, const hq_tree_key *key, hq_tree **tree_r
     hq_tree *tree = hq_calloc(1, sizeof *tree);
     *tree = (hq_tree){.file = file, .path = hq_strdup(key->path), .model = model, .ntuple = ntuple};
     if (model) {
-        columns_make(model, &tree->columns);
+        columns_make(file, model, &tree->columns);
         find_counters(tree);
     }
     *tree_r = tree;

@@ -1,15 +1,17 @@
-"""hq's reader against uproot: every numeric column of every sample, entry by entry, bit for bit.
+"""hq's reader against uproot: every numeric column of every tree of every sample, entry by entry, bit for bit.
 
-    conformance.py DUMP SAMPLE_FOLDER ...
+    conformance.py DUMP UNREADABLE.json [--shard I/N] [--write] FOLDER ...
 
-The files of FULL are compared whole, every one of their columns, and in ranges that cross the baskets' borders; of the
-others, the small ones first, as many as fit into HQ_CONFORMANCE_SECONDS (25), some columns of each. It fails if a value differs, if a branch that uproot reads as numbers is no column
-of hq's and is not expected to be none, if hq refuses a tree that uproot opens and is not expected to, or if hardly
-anything was compared.
+Each array that uproot gives is taken apart into its numbers, whatever lists and records they are in, and each of them
+must be a column of hq's with the same lists and the same bits, read whole and in stretches that begin and end on, before
+and behind the borders of baskets. It fails if a value differs, and if there are more numbers in a tree that hq does not
+read than UNREADABLE.json says, which has for each file and reason how many (--write writes it anew, from all shards:
+docs/formats.md explains the reasons). A shard is every Nth file.
 """
 
+import collections
 import fnmatch
-import os
+import json
 import pathlib
 import subprocess
 import sys
@@ -20,23 +22,15 @@ import awkward
 import numpy
 import uproot
 
-FULL = ["uproot-Zmumu*.root", "uproot-HZZ*.root"]
-SECONDS = float(os.environ.get("HQ_CONFORMANCE_SECONDS", "25"))
-MOST_ENTRIES = 2000
-MOST_COLUMNS = 40  # of one tree
+SHAPES = ["flat", "jagged", "lists2", "lists3", "lists4"]  # by depth
 
-COUNTER = 6  # the type number of a member that counts an array's elements: int in C++, uint32 to uproot
-
-# What uproot reads as numbers and hq does not: file, branch (patterns), and what hq's reason must hold.
-EXPECTED_UNREADABLE = [
-    ("*", "*fBits", "the bits of a TObject"),  # uproot takes 4 bytes for each, which a referenced object's are not
-    ("uproot-demo-double32.root", "d/fF32", "packed"),
-    ("uproot-issue187.root", "V0Hyper.*", "packed"),
-    ("uproot-issue232.root", "V0Hyper.*", "packed"),
+# What uproot gets wrong, found by looking at the bytes: file, branch, and why.
+UPROOT_IS_WRONG = [
+    # Containers written one member after the other (bit 14 of the version), read as if one object came after the other.
+    ("PHYSLITE_example.root", "METAssoc_AnalysisMETAux.jetLink*", "member-wise"),
+    # The bits of an object that is referred to have two bytes more, which uproot takes for half a value.
+    ("delphes.root", "*.fBits", "bits"),
 ]
-
-# Trees that hq cannot open: file, tree, and what the message must hold.
-EXPECTED_REFUSED = []
 
 
 class Dump:
@@ -66,15 +60,20 @@ class Dump:
             {name: (kind, reason) for name, kind, reason in self.lines(others)},
         )
 
+    def numbers(self, dtype, count):
+        return numpy.frombuffer(self.process.stdout.read(dtype.itemsize * count), dtype=dtype)
+
     def read(self, name, kind, shape, first, last):
-        entries, values, size = self.ask(f"read {first} {last} {name}")
+        """The offsets of each level of lists, and the values."""
+        entries, count, size = self.ask(f"read {first} {last} {name}")
         assert entries == last - first, name
-        offsets = None
-        if shape == "jagged":
-            offsets = numpy.frombuffer(self.process.stdout.read(4 * (entries + 1)), dtype=numpy.uint32)
-        data = numpy.frombuffer(self.process.stdout.read(size), dtype=numpy.dtype(kind))
-        assert len(data) == values, name
-        return offsets, data
+        levels, items = [], entries
+        for _ in range(SHAPES.index(shape)):
+            levels.append(self.numbers(numpy.dtype(numpy.uint32), items + 1))
+            items = int(levels[-1][-1])
+        values = self.numbers(numpy.dtype(kind), count)
+        assert values.nbytes == size, name
+        return levels, values
 
 
 def hq_names(tree):
@@ -104,191 +103,228 @@ def hq_names(tree):
     return found
 
 
-def is_numeric(branch, leaf):
-    """Whether uproot takes the branch for flat, fixed or counted numbers."""
-    try:
-        interpretation = branch.interpretation
-    except Exception:
-        return False
-    if isinstance(interpretation, uproot.AsJagged):
-        return interpretation.header_bytes == 0 and type(interpretation.content) is uproot.AsDtype
-    return type(interpretation) is uproot.AsDtype and (interpretation.from_dtype.names is None) == (leaf is None)
+def member_name(name, member):
+    return name + member if name.endswith(".") else f"{name}.{member}"
 
 
-def is_comparable(branch, leaf):
-    try:
-        interpretation = branch.interpretation
-    except Exception:
-        return False
-    if isinstance(interpretation, uproot.AsJagged):
-        return type(interpretation.content) is uproot.AsDtype
-    return type(interpretation) is uproot.AsDtype and (interpretation.from_dtype.names is None) == (leaf is None)
-
-
-def uproot_values(branch, leaf, entries):
-    """Offsets (None if flat) and values of the first entries, as hq is to have them."""
-    try:
-        array = branch.array(library="ak", entry_stop=entries)
-    except ValueError:  # uproot 5.7 miscounts the entries of a part of a jagged branch without offsets
-        array = branch.array(library="ak")[:entries]
-    if leaf is not None:
-        array = array[leaf]
-    if branch.member("fLeaves")[0].member("fType", none_if_missing=True) == COUNTER:
-        array = awkward.values_astype(array, numpy.int32)
-    if array.ndim == 1:
-        return None, awkward.to_numpy(array)
-    while array.ndim > 2:
-        array = awkward.flatten(array, axis=2)
-    counts = awkward.to_numpy(awkward.num(array, axis=1))
-    offsets = numpy.zeros(len(counts) + 1, dtype=numpy.uint32)
-    numpy.cumsum(counts, out=offsets[1:])
-    return offsets, awkward.to_numpy(awkward.flatten(array, axis=1))
-
-
-def ranges_of(branch, entries, is_full):
-    """The whole, and stretches that begin and end on, before and behind the borders of baskets."""
-    yield 0, entries
-    if entries == 0:
+def take_apart(layout, name, levels=()):
+    """Every number in an array: its name, the offsets of the lists round it, and the values."""
+    if layout.is_indexed and not layout.is_option:
+        layout = layout.project()
+    if layout.parameter("__array__") in ("string", "bytestring"):
         return
-    yield entries // 3, entries - entries // 3
-    yield entries // 2, entries // 2
-    yield entries - 1, entries
-    inner = [int(o) for o in branch.entry_offsets if 0 < o < entries]
-    for border in inner if is_full and len(inner) < 4 else inner[:1] + inner[-1:]:
-        yield border - 1, min(border + 1, entries)
-        yield border, entries
-        yield max(0, border - 7), border
+    if layout.is_regular or (layout.is_numpy and layout.inner_shape):
+        layout = layout.to_RegularArray() if layout.is_numpy else layout
+        offsets = numpy.arange(len(layout) + 1, dtype=numpy.int64) * layout.size
+        yield from take_apart(layout.content[: int(offsets[-1])], name, (*levels, offsets))
+    elif layout.is_list:
+        layout = layout.to_ListOffsetArray64(True)
+        offsets = numpy.asarray(layout.offsets)
+        is_map = layout.parameter("__array__") == "sorted_map" or layout.content.parameter("__array__") == "sorted_map"
+        content = layout.content[: int(offsets[-1])]
+        if is_map and content.is_record:
+            for index, member in enumerate(("first", "second")):
+                yield from take_apart(content.content(index), member_name(name, member), (*levels, offsets))
+        else:
+            yield from take_apart(content, name, (*levels, offsets))
+    elif layout.is_record:
+        for field in layout.fields:
+            if not field.startswith("@"):
+                yield from take_apart(layout.content(field), member_name(name, field), levels)
+    elif layout.is_numpy:
+        values = numpy.asarray(layout.data)
+        if values.dtype.kind in "biuf":
+            yield name, levels, values
 
 
-def difference(wanted, got, first, last):
-    """None if the stretch is what uproot has, else what is wrong."""
-    offsets, values = wanted
-    got_offsets, got_values = got
-    if offsets is not None:
-        if got_offsets is None:
-            return "flat, not jagged"
-        if not numpy.array_equal(got_offsets, offsets[first : last + 1] - offsets[first]):
-            return "other numbers of values"
-        values = values[offsets[first] : offsets[last]]
-    else:
-        if got_offsets is not None:
-            return "jagged, not flat"
-        values = values[first:last]
+def uproot_array(branch, leaf):
+    array = branch.array(library="ak")
+    return array if leaf is None else array[leaf]
+
+
+def tolerance_of(branch):
+    """Steps between two limits: ROOT's arithmetic and uproot's differ in the last of 32 bits."""
+    interpretation = branch.interpretation
+    interpretation = getattr(interpretation, "content", interpretation)
+    if hasattr(interpretation, "is_truncated") and not interpretation.is_truncated:
+        return (interpretation.high - interpretation.low) * 2.0**-31 + (
+            1e-6 * max(abs(interpretation.low), abs(interpretation.high))
+            if isinstance(interpretation, uproot.interpretation.numerical.AsFloat16)
+            else 0
+        )
+    return 0
+
+
+def difference(wanted, got, tolerance):
+    """None if both are the same, else what is wrong."""
+    levels, values = wanted
+    got_levels, got_values = got
+    if len(levels) != len(got_levels):
+        return f"lists {len(got_levels)} deep, not {len(levels)}"
+    for offsets, got_offsets in zip(levels, got_levels):
+        if not numpy.array_equal(offsets, got_offsets):
+            return "other numbers of items"
+    if values.dtype == numpy.uint32 and got_values.dtype == numpy.int32:  # a member that counts
+        values = values.astype(numpy.int32)
     if values.dtype.newbyteorder("=") != got_values.dtype:
         return f"type {got_values.dtype}, not {values.dtype}"
     if values.dtype == bool:  # uproot leaves the bytes as they are
         values = numpy.ascontiguousarray(values).view(numpy.uint8) != 0
+    if tolerance:
+        return None if numpy.allclose(values, got_values, rtol=0, atol=tolerance) else "other values"
     if numpy.ascontiguousarray(values).tobytes() != got_values.tobytes():
         return "other values"
     return None
+
+
+def stretches(branch, entries):
+    """The whole, and stretches that begin and end on, before and behind the borders of baskets."""
+    yield 0, entries
+    if entries < 2:
+        return
+    yield entries // 3, entries - entries // 3
+    yield entries - 1, entries
+    inner = [int(o) for o in branch.entry_offsets if 0 < o < entries]
+    for border in inner[:1] + inner[1:][-1:]:
+        yield border - 1, min(border + 1, entries)
 
 
 class Comparison:
     def __init__(self, dump):
         self.dump = dump
         self.failures = []
-        self.columns = self.values = self.trees = self.full_columns = self.only_hq = self.not_uproot = 0
+        self.columns = self.values = self.trees = self.deep = self.packed = 0
+        self.only_hq = self.not_uproot = self.uproot_wrong = 0
+        self.unreadable = collections.defaultdict(collections.Counter)
 
     def fail(self, *words):
         self.failures.append(" ".join(str(word) for word in words))
 
-    def compare_column(self, where, name, column, branch, leaf, entries, is_full):
-        try:
-            wanted = uproot_values(branch, leaf, entries)
-        except Exception:
-            self.not_uproot += 1
-            return
-        for first, last in ranges_of(branch, entries, is_full):
+    def compare_column(self, name, column, pieces, tolerance):
+        """None, or what is wrong; pieces are the stretches and what uproot has of each."""
+        for (first, last), parts in pieces.items():
             try:
                 got = self.dump.read(name, *column, first, last)
             except RuntimeError as error:
-                self.fail(where, name, f"[{first}, {last})", error)
-                return
-            wrong = difference(wanted, got, first, last)
+                return f"[{first}, {last}) {error}"
+            wrong = difference(parts[name], got, tolerance)
             if wrong:
-                self.fail(where, name, f"[{first}, {last})", wrong)
-                return
+                return f"[{first}, {last}) {wrong}"
         self.columns += 1
-        self.full_columns += is_full
-        self.values += len(wanted[1])
+        self.deep += SHAPES.index(column[1]) > 1
+        self.packed += tolerance > 0
+        self.values += sum(len(parts[name][1]) for parts in pieces.values())
+        return None
 
-    def compare_tree(self, path, name, tree, is_full):
+    def compare_branch(self, path, tree, name, branch, leaf, columns, others, entries):
+        where = f"{path.name}:{tree}"
+        try:
+            if isinstance(branch.interpretation, uproot.AsGrouped) and name not in columns:
+                return set()
+            is_counter = isinstance(branch.interpretation, uproot.AsGrouped)
+            array = uproot_array(branch, leaf)
+            if is_counter:  # a split collection: hq has its number of objects
+                array = awkward.num(array[array.fields[0]], axis=1) if array.fields else array
+                array = awkward.values_astype(array, numpy.int32)
+            pieces = {
+                (first, last): {
+                    part: (levels, values)
+                    for part, levels, values in take_apart(awkward.to_packed(array[first:last]).layout, name)
+                }
+                for first, last in stretches(branch, len(array))
+            }
+            tolerance = tolerance_of(branch)
+        except Exception:
+            self.not_uproot += 1
+            return set()
+        seen = set()
+        for part in pieces[0, len(array)]:
+            if part in columns:
+                seen.add(part)
+                wrong = self.compare_column(part, columns[part], pieces, tolerance)
+                is_known = any(
+                    fnmatch.fnmatch(path.name, f) and fnmatch.fnmatch(part, b) for f, b, _ in UPROOT_IS_WRONG
+                )
+                self.uproot_wrong += is_known and wrong is not None
+                if wrong and not is_known:
+                    self.fail(where, part, wrong)
+            else:
+                reason = others.get(part, others.get(name, ("", "not listed at all")))[1]
+                self.unreadable[path.name][reason.split(": ")[-1]] += 1
+        return seen
+
+    def compare_tree(self, path, name, tree):
         where = f"{path.name}:{name}"
         try:
             entries, columns, others = self.dump.open(path, name)
         except RuntimeError as error:
-            if not any(
-                fnmatch.fnmatch(path.name, f) and fnmatch.fnmatch(name, t) and text in str(error)
-                for f, t, text in EXPECTED_REFUSED
-            ):
-                self.fail(where, error)
+            self.fail(where, error)
             return
         self.trees += 1
         if entries != tree.num_entries:
             self.fail(where, "has", entries, "entries, not", tree.num_entries)
             return
-        names = hq_names(tree)
-        for missing in names.keys() - columns.keys():
-            branch, leaf = names[missing]
-            if is_numeric(branch, leaf) and len(branch.member("fLeaves")) and branch.num_entries == entries:
-                reason = others.get(missing, ("", "not listed at all"))[1]
-                if not any(
-                    fnmatch.fnmatch(path.name, f) and fnmatch.fnmatch(missing, b) and text in reason
-                    for f, b, text in EXPECTED_UNREADABLE
-                ):
-                    self.fail(where, missing, "is numbers to uproot, but hq says:", reason)
-        some = entries if is_full else min(entries, MOST_ENTRIES)
-        step = 1 if is_full else max(1, len(columns) // MOST_COLUMNS)
-        for number, column in enumerate(columns):
-            if column not in names:
-                self.fail(where, column, "is no branch to uproot")
-                continue
-            branch, leaf = names[column]
-            if not is_comparable(branch, leaf):
-                self.only_hq += 1
-                continue
-            if number % step == 0 and (is_full or time.monotonic() < self.deadline):
-                self.compare_column(where, column, columns[column], branch, leaf, some, is_full)
+        seen = set()
+        for branch_name, (branch, leaf) in hq_names(tree).items():
+            if len(branch.member("fLeaves")):
+                seen |= self.compare_branch(path, name, branch_name, branch, leaf, columns, others, entries)
+        for column in columns.keys() - seen:  # uproot cannot read it, but hq says it can
+            self.only_hq += 1
+            try:
+                self.dump.read(column, *columns[column], 0, entries)
+            except RuntimeError as error:  # bytes that neither can make sense of
+                self.unreadable[path.name]["nor does uproot: " + str(error).split(": ")[-1]] += 1
 
-    def compare_file(self, path, is_full):
+    def compare_file(self, path):
         try:
             file = uproot.open(path)
+            keys = file.classnames(cycle=True)
         except Exception:
             return  # not for uproot either
-        for key, class_name in file.classnames(cycle=True).items():
+        for key, class_name in keys.items():
             if class_name in ("TTree", "TNtuple", "TNtupleD"):
                 try:
                     tree = file[key]
                 except Exception:
                     continue
-                self.compare_tree(path, key, tree, is_full)
+                self.compare_tree(path, key, tree)
+
+    def check_unreadable(self, expected):
+        for file, reasons in self.unreadable.items():
+            for reason, count in reasons.items():
+                wanted = expected.get(file, {}).get(reason, 0)
+                if count > wanted:
+                    self.fail(file, count, "numbers that hq does not read, and", wanted, "were expected:", reason)
 
 
 def main():
     warnings.simplefilter("ignore")
-    comparison = Comparison(Dump(sys.argv[1]))
-    paths = sorted((p for folder in sys.argv[2:] for p in pathlib.Path(folder).glob("*.root")), key=lambda p: p.name)
-    full = [p for p in paths if any(fnmatch.fnmatch(p.name, pattern) for pattern in FULL)]
-    others = sorted((p for p in paths if p not in full), key=lambda p: p.stat().st_size)
+    program, expected_path, *arguments = sys.argv[1:]
+    shard, shards = 0, 1
+    if arguments[0] == "--shard":
+        shard, shards = (int(word) for word in arguments[1].split("/"))
+        arguments = arguments[2:]
+    is_writing = arguments[0] == "--write"
+    folders = arguments[is_writing:]
+    paths = sorted((p for folder in folders for p in pathlib.Path(folder).glob("*.root")), key=lambda p: p.name)
+    paths = sorted(paths, key=lambda p: p.stat().st_size)[shard::shards]
+    comparison = Comparison(Dump(program))
     start = time.monotonic()
-    for path in full:
-        comparison.compare_file(path, True)
-    comparison.deadline = time.monotonic() + SECONDS
-    seen = 0
-    for path in others:
-        if time.monotonic() > comparison.deadline:
-            break
-        seen += 1
-        comparison.compare_file(path, False)
+    for path in paths:
+        comparison.compare_file(path)
     print(
-        f"{len(full)} files whole ({comparison.full_columns} columns), {seen} of {len(others)} others; in all"
-        f" {comparison.trees} trees, {comparison.columns} columns, {comparison.values} values in"
-        f" {time.monotonic() - start:.0f} s; {comparison.only_hq} columns that uproot does not read as numbers,"
-        f" {comparison.not_uproot} that it fails to read"
+        f"{len(paths)} files, {comparison.trees} trees, {comparison.columns} columns ({comparison.deep} of lists of lists,"
+        f" {comparison.packed} packed), {comparison.values} values in {time.monotonic() - start:.0f} s;"
+        f" {comparison.not_uproot} branches that uproot cannot read as an array, {comparison.only_hq} columns that only hq"
+        f" reads, {comparison.uproot_wrong} that uproot is known to read wrongly"
     )
-    for failure in comparison.failures[:40]:
+    if is_writing:
+        document = {file: dict(sorted(reasons.items())) for file, reasons in sorted(comparison.unreadable.items())}
+        pathlib.Path(expected_path).write_text(json.dumps(document, indent=1) + "\n")
+    comparison.check_unreadable(json.loads(pathlib.Path(expected_path).read_text()))
+    for failure in comparison.failures[:60]:
         print("FAILED", failure)
-    if len(full) < 10 or comparison.full_columns < 400:
+    if comparison.columns < 20000 // shards // 2:
         print("FAILED: hardly anything was compared")
         return 1
     return 1 if comparison.failures else 0

@@ -1,7 +1,8 @@
 /* tests/fuzz/fuzz_tree.c - the reader on bytes from anywhere.
  *
- * An input that begins with "root" is a whole file; any other is the decompressed record of a tree, which a mutation
- * can reach only this way. Seeds of both kinds come from tests/fuzz/seeds_tree.py: seeds_tree.py SAMPLE_FOLDER seeds &&
+ * An input that begins with "root" is a whole file; one that begins with "walk" a branch of objects, the classes that
+ * describe them, and entries; any other is the decompressed record of a tree. What a file has compressed a mutation can
+ * reach only this way. Seeds of all kinds come from tests/fuzz/seeds_tree.py: seeds_tree.py SAMPLE_FOLDER seeds &&
  * fuzz_tree -max_len=65536 corpus seeds
  */
 #include <stddef.h>
@@ -30,7 +31,17 @@ static void use_column(hq_column **column_p)
         for (uint64_t i = 0; i < column->entries; i++)
             if (column->offsets[i] > column->offsets[i + 1])
                 abort();
-        if (column->offsets[0] != 0 || column->offsets[column->entries] != column->value_count)
+        uint64_t items = column->inner_count > 0 ? column->inner[0].count : column->value_count;
+        if (column->offsets[0] != 0 || column->offsets[column->entries] != items)
+            abort();
+    }
+    for (uint32_t i = 0; i < column->inner_count; i++) {
+        const hq_lists *level = &column->inner[i];
+        for (uint64_t j = 0; j < level->count; j++)
+            if (level->offsets[j] > level->offsets[j + 1])
+                abort();
+        uint64_t items = i + 1 < column->inner_count ? column->inner[i + 1].count : column->value_count;
+        if (level->offsets[0] != 0 || level->offsets[level->count] != items)
             abort();
     }
     column_free(column_p);
@@ -74,6 +85,24 @@ static void fuzz_file(const uint8_t *bytes, size_t size)
     rootfile_close(&file);
 }
 
+static void read_columns(hq_file *file, hq_model *model)
+{
+    hq_reason reason;
+    hq_columns columns;
+    columns_make(file, model, &columns);
+    hq_basket_place place = {file, "tree"};
+    for (size_t i = 0; i < columns.plan_count && i < MAX_COLUMNS; i++) {
+        hq_column *column = NULL;
+        if (basket_read_column(&place, &columns.plans[i], NULL, 0, model->entries, MEMORY_LIMIT, &column, &reason) ==
+            HQ_OK)
+            use_column(&column);
+        if (model->entries > 1 &&
+            basket_read_column(&place, &columns.plans[i], NULL, 1, 2, MEMORY_LIMIT, &column, &reason) == HQ_OK)
+            use_column(&column);
+    }
+    columns_clear(&columns);
+}
+
 /* The record as it would lie in a file, behind a key. Its baskets are read from wherever it says. */
 static void fuzz_record(const uint8_t *bytes, size_t size)
 {
@@ -93,21 +122,86 @@ static void fuzz_record(const uint8_t *bytes, size_t size)
                                .class_name = class_name,
                                .name = name}};
     hq_model *model = NULL;
-    if (model_read(&file, &key, &model, &reason) == HQ_OK) {
-        hq_columns columns;
-        columns_make(model, &columns);
-        hq_basket_place place = {&file, "tree"};
-        for (size_t i = 0; i < columns.plan_count && i < MAX_COLUMNS; i++) {
-            hq_column *column = NULL;
-            if (basket_read_column(&place, &columns.plans[i], NULL, 0, model->entries, MEMORY_LIMIT, &column,
-                                   &reason) == HQ_OK)
-                use_column(&column);
-        }
-        columns_clear(&columns);
-    }
+    if (model_read(&file, &key, &model, &reason) == HQ_OK)
+        read_columns(&file, model);
     model_free(&model);
     source_close(&file.source);
     free(memory);
+}
+
+/* kind of the branch, length and text of its type, two bytes of length and the record of the classes, and the data of
+ * three entries, of which the first two have as many bytes as the next two bytes say; bit 7 of the kind: no offsets. */
+static void fuzz_walk(const uint8_t *bytes, size_t size)
+{
+    enum { KEY_SIZE = 96, ENTRIES = 3 };
+    hq_bytes input = bytes_over(bytes, size);
+    uint8_t kind = bytes_u8(&input), type_size = bytes_u8(&input);
+    const uint8_t *type = bytes_take(&input, type_size);
+    uint16_t classes_size = bytes_u16(&input);
+    const uint8_t *classes = bytes_take(&input, classes_size);
+    uint8_t first = bytes_u8(&input), second = bytes_u8(&input);
+    size_t data_size = bytes_left(&input);
+    const uint8_t *data = bytes_take(&input, data_size);
+    if (!data || first + second > data_size)
+        return;
+    /* Places begin with 1, as 0 is that there are no classes. */
+    size_t memory_size = 1 + KEY_SIZE + (size_t)classes_size;
+    uint8_t *memory = hq_calloc(1, memory_size);
+    uint8_t key[] = {0,
+                     0,
+                     (uint8_t)((KEY_SIZE + classes_size) >> 8),
+                     (uint8_t)(KEY_SIZE + classes_size),
+                     0,
+                     4,
+                     0,
+                     0,
+                     (uint8_t)(classes_size >> 8),
+                     (uint8_t)classes_size,
+                     0,
+                     0,
+                     0,
+                     0,
+                     0,
+                     KEY_SIZE};
+    memcpy(memory + 1, key, sizeof key);
+    memcpy(memory + 1 + KEY_SIZE, classes, classes_size);
+    uint8_t table[4 * ENTRIES] = {
+        [7] = first, [10] = (uint8_t)((first + second) >> 8), [11] = (uint8_t)(first + second)};
+    char leaf_class[] = "TLeafElement", name[] = "branch";
+    char *type_name = hq_strndup((const char *)type, type_size);
+    hq_basket basket = {.last = ENTRIES,
+                        .embedded = hq_alloc(data_size),
+                        .border = (uint32_t)data_size,
+                        .offsets = kind & 0x80 ? NULL : table};
+    memcpy(basket.embedded, data, data_size);
+    hq_branch branch = {.class_name = leaf_class,
+                        .name = name,
+                        .title = name,
+                        .type_name = type_name,
+                        .kind = kind & 0x40 ? BRANCH_WHOLE : BRANCH_LEAF,
+                        .member = -1,
+                        .class_version = -1,
+                        .entries = ENTRIES,
+                        .baskets = &basket,
+                        .basket_count = 1};
+    hq_leaf leaf = {
+        .class_name = leaf_class, .name = name, .title = name, .length = 1, .element_type = -1, .branch = &branch};
+    hq_leaf *leaves[] = {&leaf};
+    hq_branch *branches[] = {&branch};
+    branch.leaves = leaves;
+    branch.leaf_count = 1;
+    if (kind & 0x20) { /* a member of a split collection */
+        branch.kind = BRANCH_OF_STL;
+        branch.member = kind & 0x1f;
+    }
+    hq_model model = {.entries = ENTRIES, .branches = branches, .branch_count = 1};
+    hq_file file = {.record_limit = MEMORY_LIMIT, .classes_seek = 1, .classes_size = KEY_SIZE + classes_size};
+    source_open_memory("fuzz", memory, memory_size, &file.source);
+    read_columns(&file, &model);
+    source_close(&file.source);
+    free(memory);
+    free(basket.embedded);
+    free(type_name);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -116,6 +210,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (size >= 4 && memcmp(bytes, "root", 4) == 0)
         fuzz_file(bytes, size);
+    else if (size >= 4 && memcmp(bytes, "walk", 4) == 0)
+        fuzz_walk(bytes + 4, size - 4);
     else
         fuzz_record(bytes, size);
     return 0;
