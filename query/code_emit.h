@@ -150,6 +150,15 @@ LLVMValueRef emit_intrinsic(hq_emit *emit, const char *name, LLVMTypeRef *types,
 LLVMBasicBlockRef emit_new_block(hq_emit *emit, const char *name);
 LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, bool is_pure);
 
+/* A call of a function of MATH_FUNCTIONS; b is NULL if it takes one argument. */
+LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b);
+
+/* code_shortcut.c; NULL where there is no short way, but for emit_power. */
+LLVMValueRef emit_root_with_sign(hq_emit *emit, const hq_expr *expr);
+LLVMValueRef emit_comparison_of_root(hq_emit *emit, const hq_expr *expr);
+LLVMValueRef emit_floor_of_quotient(hq_emit *emit, const hq_expr *expr);
+LLVMValueRef emit_power(hq_emit *emit, const hq_expr *expr); /* of floats */
+
 /* code_fill.c */
 /* Which bin a fill goes to, flow included, as an i32. */
 LLVMValueRef emit_fill_index(hq_emit *emit, const hq_stmt *stmt);

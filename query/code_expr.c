@@ -124,34 +124,6 @@ static LLVMValueRef choice_of(hq_emit *emit, LLVMValueRef condition, const hq_ex
     return phi;
 }
 
-static bool is_same(const hq_expr *one, const hq_expr *other)
-{
-    return one == other || (one->op == EXPR_SLOT && other->op == EXPR_SLOT && one->index == other->index);
-}
-
-static bool is_root_of(const hq_expr *expr, const hq_expr *x)
-{
-    return expr->op == EXPR_CALL && strcmp(MATH_FUNCTIONS[expr->index].name, "sqrt") == 0 && is_same(expr->a, x);
-}
-
-/* -sqrt(-x) if x < 0 else sqrt(x), as masses are written: the root of |x| with the sign of x, which is the same for
- * every x, -0 and nan too. Else both roots would be taken, and one thrown away. NULL if the expression is not that. */
-static LLVMValueRef root_with_sign(hq_emit *emit, const hq_expr *expr)
-{
-    const hq_expr *is_less = expr->a, *negated = expr->b;
-    if (is_less->op != EXPR_LESS || is_less->a->type != SCALAR_FLOAT || is_less->b->op != EXPR_CONST ||
-        is_less->b->value.number != 0)
-        return NULL;
-    const hq_expr *x = is_less->a;
-    if (!is_root_of(expr->c, x) || negated->op != EXPR_NEGATE || negated->a->op != EXPR_CALL ||
-        negated->a->a->op != EXPR_NEGATE || negated->a->index != expr->c->index || !is_same(negated->a->a->a, x))
-        return NULL;
-    LLVMValueRef value = emit_expr(emit, x);
-    LLVMValueRef size = emit_intrinsic(emit, "llvm.fabs", &emit->f64, 1, &value, 1);
-    LLVMValueRef arguments[2] = {emit_intrinsic(emit, "llvm.sqrt", &emit->f64, 1, &size, 1), value};
-    return emit_intrinsic(emit, "llvm.copysign", &emit->f64, 1, arguments, 2);
-}
-
 /* --- ints --- */
 
 /* 1 where the operands' quotient was rounded towards zero and its floor lies one below. */
@@ -228,7 +200,7 @@ static LLVMValueRef half_of_sincos(hq_emit *emit, bool is_sin, LLVMValueRef angl
     return LLVMBuildExtractValue(emit->builder, both, is_sin ? 0 : 1, "");
 }
 
-static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b)
+LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b)
 {
     static const struct {
         const char *name, *intrinsic;
@@ -257,75 +229,6 @@ static LLVMValueRef math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMV
     return LLVMBuildCall2(emit->builder, type, emit->calls[index], arguments, count, "");
 }
 
-/* True if the square of the value has at most 53 significant bits, so that x * x is exact and pow(x, 2) equals it.
- * For other values the two differ in the last bit once in a thousand, and CPython calls pow. */
-static bool has_exact_square(const hq_emit *emit, const hq_expr *expr)
-{
-    if (expr->op == EXPR_TO_FLOAT)
-        expr = expr->a;
-    if (expr->type == SCALAR_BOOL)
-        return true;
-    if (expr->op != EXPR_LOAD && expr->op != EXPR_FLAT)
-        return false;
-    hq_type type = emit->program->columns->fields[expr->index].type;
-    return type == HQ_FLOAT32 || hq_type_size(type) <= 2;
-}
-
-/* Whether x * x, whose error a fused multiplication tells, lies so far from the middle between two doubles that pow,
- * which may err by 0.54 units in the last place (glibc, sysdeps/ieee754/dbl-64/e_pow.c), gives the same. */
-static LLVMValueRef is_sure_square(hq_emit *emit, LLVMValueRef x, LLVMValueRef square)
-{
-    enum { LEAST_EXPONENT = 200, MOST_EXPONENT = 2040, EXPONENT_AT = 52 };
-    LLVMBuilderRef builder = emit->builder;
-    LLVMValueRef product[3] = {x, x, LLVMBuildFNeg(builder, square, "")};
-    LLVMValueRef error = emit_intrinsic(emit, "llvm.fma", &emit->f64, 1, product, 3);
-    error = emit_intrinsic(emit, "llvm.fabs", &emit->f64, 1, &error, 1);
-    LLVMValueRef bits = LLVMBuildBitCast(builder, square, emit->i64, "");
-    LLVMValueRef exponent = LLVMBuildLShr(builder, bits, int_const(emit, EXPONENT_AT), "");
-    LLVMValueRef scale = LLVMBuildBitCast(builder, LLVMBuildShl(builder, exponent, int_const(emit, EXPONENT_AT), ""),
-                                          emit->f64, "");
-    LLVMValueRef limit = LLVMBuildFMul(builder, scale, LLVMConstReal(emit->f64, 0x1.cp-54), ""); /* 7/16 of a unit */
-    LLVMValueRef from_least = LLVMBuildSub(builder, exponent, int_const(emit, LEAST_EXPONENT), "");
-    return LLVMBuildAnd(
-        builder, LLVMBuildFCmp(builder, LLVMRealOLT, error, limit, ""),
-        LLVMBuildICmp(builder, LLVMIntULT, from_least, int_const(emit, MOST_EXPONENT - LEAST_EXPONENT), ""), "");
-}
-
-/* double square(double x): pow(x, 2), most times without the call. */
-static LLVMValueRef square_function(hq_emit *emit)
-{
-    LLVMBuilderRef builder = emit->builder;
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
-    LLVMTypeRef type = LLVMFunctionType(emit->f64, &emit->f64, 1, false);
-    LLVMValueRef outer = emit->function;
-    emit->square = emit_declare(emit, "square", type, true);
-    LLVMSetLinkage(emit->square, LLVMInternalLinkage);
-    emit->function = emit->square;
-    LLVMValueRef x = LLVMGetParam(emit->square, 0);
-    LLVMPositionBuilderAtEnd(builder, emit_new_block(emit, "start"));
-    LLVMBasicBlockRef sure = emit_new_block(emit, "sure"), unsure = emit_new_block(emit, "unsure");
-    LLVMValueRef square = LLVMBuildFMul(builder, x, x, "");
-    LLVMBuildCondBr(builder, is_sure_square(emit, x, square), sure, unsure);
-    LLVMPositionBuilderAtEnd(builder, sure);
-    LLVMBuildRet(builder, square);
-    LLVMPositionBuilderAtEnd(builder, unsure);
-    LLVMBuildRet(builder, math_call(emit, (size_t)math_find("pow"), x, LLVMConstReal(emit->f64, 2)));
-    emit->function = outer;
-    LLVMPositionBuilderAtEnd(builder, here);
-    return emit->square;
-}
-
-static LLVMValueRef float_power(hq_emit *emit, const hq_expr *expr)
-{
-    LLVMValueRef a = emit_expr(emit, expr->a);
-    if (expr->b->op != EXPR_CONST || expr->b->value.number != 2)
-        return math_call(emit, (size_t)math_find("pow"), a, emit_expr(emit, expr->b));
-    if (has_exact_square(emit, expr->a))
-        return LLVMBuildFMul(emit->builder, a, a, "");
-    LLVMValueRef function = emit->square ? emit->square : square_function(emit);
-    return LLVMBuildCall2(emit->builder, LLVMGlobalGetValueType(function), function, &a, 1, "");
-}
-
 static LLVMValueRef extreme_of(hq_emit *emit, const hq_expr *expr, LLVMValueRef a, LLVMValueRef b)
 {
     bool is_min = expr->op == EXPR_MIN;
@@ -338,7 +241,7 @@ static LLVMValueRef extreme_of(hq_emit *emit, const hq_expr *expr, LLVMValueRef 
 static LLVMValueRef float_binary(hq_emit *emit, const hq_expr *expr)
 {
     if (expr->op == EXPR_POWER)
-        return float_power(emit, expr);
+        return emit_power(emit, expr);
     LLVMValueRef a = emit_expr(emit, expr->a);
     LLVMValueRef b = emit_expr(emit, expr->b);
     switch ((hq_expr_op)expr->op) {
@@ -351,9 +254,9 @@ static LLVMValueRef float_binary(hq_emit *emit, const hq_expr *expr)
     case EXPR_DIVIDE:
         return LLVMBuildFDiv(emit->builder, a, b, "");
     case EXPR_FLOOR_DIVIDE:
-        return math_call(emit, (size_t)math_find(MATH_FLOOR_DIVIDE), a, b);
+        return emit_math_call(emit, (size_t)math_find(MATH_FLOOR_DIVIDE), a, b);
     case EXPR_MODULO:
-        return math_call(emit, (size_t)math_find(MATH_MODULO), a, b);
+        return emit_math_call(emit, (size_t)math_find(MATH_MODULO), a, b);
     default:
         return extreme_of(emit, expr, a, b);
     }
@@ -395,6 +298,9 @@ static LLVMValueRef comparison(hq_emit *emit, const hq_expr *expr)
     static const LLVMRealPredicate FLOATS[] = {LLVMRealOLT, LLVMRealOLE, LLVMRealOGT,
                                                LLVMRealOGE, LLVMRealOEQ, LLVMRealUNE};
     size_t which = (size_t)(expr->op - EXPR_LESS);
+    LLVMValueRef without_root = emit_comparison_of_root(emit, expr);
+    if (without_root)
+        return without_root;
     LLVMValueRef a = emit_expr(emit, expr->a);
     LLVMValueRef b = emit_expr(emit, expr->b);
     return expr->a->type == SCALAR_FLOAT ? LLVMBuildFCmp(emit->builder, FLOATS[which], a, b, "")
@@ -472,7 +378,7 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     case EXPR_OR:
         return choice_of(emit, emit_expr(emit, expr->a), NULL, expr->b, true);
     case EXPR_COND:
-        kept = root_with_sign(emit, expr);
+        kept = emit_root_with_sign(emit, expr);
         if (kept)
             return kept;
         return choice_of(emit, emit_expr(emit, expr->a), expr->b, expr->c, false);
@@ -481,8 +387,11 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     case EXPR_TO_FLOAT:
         return conversion(emit, expr);
     case EXPR_CALL: {
+        kept = emit_floor_of_quotient(emit, expr);
+        if (kept)
+            return kept;
         LLVMValueRef a = emit_expr(emit, expr->a);
-        return math_call(emit, expr->index, a, expr->b ? emit_expr(emit, expr->b) : NULL);
+        return emit_math_call(emit, expr->index, a, expr->b ? emit_expr(emit, expr->b) : NULL);
     }
     default:
         return expr->type == SCALAR_FLOAT ? float_binary(emit, expr) : int_binary(emit, expr);
