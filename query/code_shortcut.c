@@ -169,29 +169,34 @@ static void set_likely(hq_emit *emit, LLVMValueRef jump)
     LLVMSetMetadata(jump, LLVMGetMDKindIDInContext(emit->context, "prof", 4), LLVMMetadataAsValue(emit->context, node));
 }
 
+/* A sum with a constant is 0 or not much smaller than the constant's last place. */
+static bool is_never_tiny(const hq_expr *expr)
+{
+    return expr->op == EXPR_ADD && expr->b->op == EXPR_CONST && fabs(expr->b->value.number) > 1e-100;
+}
+
 /* The floor of y / c, for a constant c, is -1, 0 or 1 where y lies between -c and 2 c, as for angles, and to know which
- * takes no division: next to 0 and to c no quotient is rounded across. Elsewhere, and so near below 0 that the quotient
- * might be rounded to it, it is divided. For -0 the result is 0 and not -0. NULL if the expression is not that. */
+ * takes no division: next to c no quotient is rounded across, nor next to 0 if y is never so small that y / c would
+ * become 0. Elsewhere it is divided. For -0 the result is 0 and not -0. */
 LLVMValueRef emit_floor_of_quotient(hq_emit *emit, const hq_expr *expr)
 {
     if (emit->is_flat || emit->search || !is_call(expr, MATH_FLOOR) || expr->a->op != EXPR_DIVIDE ||
-        expr->a->b->op != EXPR_CONST || expr->a->a->op == EXPR_CONST)
+        expr->a->b->op != EXPR_CONST || !is_never_tiny(expr->a->a))
         return NULL;
     double c = expr->a->b->value.number;
     if (!(c > 1e-100 && c < 1e100))
         return NULL;
     LLVMBuilderRef builder = emit->builder;
     LLVMValueRef y = emit_expr(emit, expr->a->a), zero = float_const(emit, 0);
-    LLVMValueRef is_below = LLVMBuildFCmp(builder, LLVMRealOLE, y, float_const(emit, -1e-200), "");
+    LLVMValueRef is_below = LLVMBuildFCmp(builder, LLVMRealOLT, y, zero, "");
     LLVMValueRef is_near = LLVMBuildAnd(builder, LLVMBuildFCmp(builder, LLVMRealOGE, y, float_const(emit, -c), ""),
                                         LLVMBuildFCmp(builder, LLVMRealOLT, y, float_const(emit, 2 * c), ""), "");
-    LLVMValueRef is_sure = LLVMBuildOr(builder, is_below, LLVMBuildFCmp(builder, LLVMRealOGE, y, zero, ""), "");
     LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
     LLVMBasicBlockRef far = emit_new_block(emit, "far"), after = emit_new_block(emit, "after");
     LLVMValueRef is_one = LLVMBuildFCmp(builder, LLVMRealOGE, y, float_const(emit, c), "");
     LLVMValueRef near = LLVMBuildSelect(builder, is_one, float_const(emit, 1), zero, "");
     near = LLVMBuildSelect(builder, is_below, float_const(emit, -1), near, "");
-    LLVMValueRef jump = LLVMBuildCondBr(builder, LLVMBuildAnd(builder, is_near, is_sure, ""), after, far);
+    LLVMValueRef jump = LLVMBuildCondBr(builder, is_near, after, far);
     set_likely(emit, jump);
     LLVMPositionBuilderAtEnd(builder, far);
     LLVMValueRef quotient = LLVMBuildFDiv(builder, y, float_const(emit, c), "");
