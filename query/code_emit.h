@@ -110,7 +110,8 @@ typedef struct hq_emit {
     LLVMValueRef *fills;
     LLVMValueRef *calls; /* for each of MATH_FUNCTIONS, its declaration once there is one */
     LLVMValueRef int_power, look, sincos, square;
-    bool has_sin_and_cos; /* the program calls both */
+    const hq_expr **angles; /* all calls of sin and cos in the program */
+    size_t angle_count, angle_capacity;
     LLVMBasicBlockRef next_entry;
     emit_loop *loop;
     emit_memo *memo;
@@ -157,6 +158,9 @@ LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMVal
 LLVMValueRef emit_root_with_sign(hq_emit *emit, const hq_expr *expr);
 LLVMValueRef emit_comparison_of_root(hq_emit *emit, const hq_expr *expr);
 LLVMValueRef emit_floor_of_quotient(hq_emit *emit, const hq_expr *expr);
+/* Once emit_find_angles has looked through the program. */
+LLVMValueRef emit_half_of_sincos(hq_emit *emit, const hq_expr *expr);
+void emit_find_angles(hq_emit *emit);
 LLVMValueRef emit_power(hq_emit *emit, const hq_expr *expr); /* of floats */
 
 /* code_fill.c */

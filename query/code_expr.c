@@ -188,18 +188,6 @@ static LLVMValueRef int_shift(hq_emit *emit, bool is_left, LLVMValueRef a, LLVMV
 
 /* --- floats --- */
 
-/* sin and cos of one angle, as the C library's sincos gives them, bit for bit what sin and cos give: LLVM makes one
- * call of the two for the same angle. */
-static LLVMValueRef half_of_sincos(hq_emit *emit, bool is_sin, LLVMValueRef angle)
-{
-    LLVMTypeRef pair[2] = {emit->f64, emit->f64};
-    LLVMTypeRef type = LLVMFunctionType(LLVMStructTypeInContext(emit->context, pair, 2, false), &emit->f64, 1, false);
-    if (!emit->sincos)
-        emit->sincos = emit_declare(emit, CODE_SINCOS_NAME, type, true);
-    LLVMValueRef both = LLVMBuildCall2(emit->builder, type, emit->sincos, &angle, 1, "");
-    return LLVMBuildExtractValue(emit->builder, both, is_sin ? 0 : 1, "");
-}
-
 LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b)
 {
     static const struct {
@@ -213,9 +201,6 @@ LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMVal
     for (size_t i = 0; i < sizeof EXACT / sizeof *EXACT; i++)
         if (strcmp(function->name, EXACT[i].name) == 0)
             return emit_intrinsic(emit, EXACT[i].intrinsic, &emit->f64, 1, arguments, count);
-    bool is_sin = strcmp(function->name, "sin") == 0;
-    if (emit->has_sin_and_cos && (is_sin || strcmp(function->name, "cos") == 0))
-        return half_of_sincos(emit, is_sin, a);
     /* All others are called under names of our own: LLVM knows what pow and its kin are and would rewrite some calls
      * into others that round differently. */
     LLVMTypeRef scalar = emit_type(emit, math_type(function));
@@ -388,6 +373,8 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
         return conversion(emit, expr);
     case EXPR_CALL: {
         kept = emit_floor_of_quotient(emit, expr);
+        if (!kept)
+            kept = emit_half_of_sincos(emit, expr);
         if (kept)
             return kept;
         LLVMValueRef a = emit_expr(emit, expr->a);

@@ -8,6 +8,10 @@
  * A variable is replaced only if the program sets it at one place, and that stands before the reader, in the same block
  * or in one round it: all ways to the reader lead past it, so that it, and what it was computed from, are still the
  * same.
+ *
+ * An object of event.Muon + event.Electron is a number, which of the collections it is of, and a position there; what
+ * is read of it is "this column if the number is 0, else that one". Such an expression is a formula over one collection
+ * for each number, and what is kept of each is kept apart.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,12 +23,15 @@ enum {
     MOST_NODES = 256, /* of a formula */
     WORTH = 10,       /* more costs than a load and the memory */
     DEPTH = 2,        /* of loops, from which on an object is met again and again */
-    DEPTH_OF_PLACES   /* and from which on an area is filled before the innermost loop */
+    DEPTH_OF_PLACES,  /* and from which on an area is filled before the innermost loop */
+    MOST_JOINED = 8,  /* collections of one object */
+    ANY = -1          /* number: the object is of one collection */
 };
 
 typedef struct memo_formula {
     hq_buffer key; /* equal for equal formulas */
     const hq_expr *expr;
+    int number; /* for an object that may be of several collections, of which; else ANY */
     size_t area;
     size_t index;          /* within the area */
     LLVMValueRef function; /* that computes it for one object; NULL until it is needed */
@@ -57,8 +64,12 @@ struct emit_memo {
     memo_place *places;
     size_t place_count, place_capacity;
     LLVMValueRef position;       /* of the object, while the code of a formula is made */
+    int number;                  /* and of which collection it is */
     LLVMBasicBlockRef at_filled; /* a block that has just made sure of the area filled */
     size_t filled;
+    LLVMBasicBlockRef at_row; /* a block that has just found what is kept of a joined object: at row_address, for the */
+    LLVMValueRef row_address; /* position in row_slot */
+    uint32_t row_slot;
 };
 
 /* --- formulas --- */
@@ -69,7 +80,36 @@ typedef struct formula_reading {
     bool has_position;
     uint32_t position; /* a slot */
     uint32_t group;
+    int number; /* what a joined object's number is taken for, or ANY: there is none */
+    bool has_number;
+    uint32_t number_slot; /* that holds it, */
+    int last_number;      /* and the last one it may be */
 } formula_reading;
+
+/* Chooses what an expression is for a joined object of one number; NULL if it is no such choice. */
+static const hq_expr *joined_choice(const hq_expr *expr, int number)
+{
+    if (number == ANY || expr->op != EXPR_COND || expr->a->op != EXPR_EQUAL || expr->a->a->op != EXPR_SLOT ||
+        expr->a->b->op != EXPR_CONST || expr->a->b->type != SCALAR_INT)
+        return NULL;
+    return expr->a->b->value.integer == number ? expr->b : expr->c;
+}
+
+/* Notes which slot holds the object's number, and how many there are. */
+static bool read_number(const emit_memo *memo, const hq_expr *expr, formula_reading *reading)
+{
+    const hq_expr *slot = expr->a->a;
+    int64_t number = expr->a->b->value.integer;
+    if (!memo->is_seen[slot->index] || number < 0 || number >= MOST_JOINED - 1)
+        return false;
+    uint32_t held = memo->positions[slot->index];
+    if (reading->has_number && held != reading->number_slot)
+        return false;
+    reading->has_number = true;
+    reading->number_slot = held;
+    reading->last_number = number + 1 > reading->last_number ? (int)number + 1 : reading->last_number;
+    return true;
+}
 
 static bool read_load(const emit_memo *memo, const hq_expr *expr, formula_reading *reading)
 {
@@ -112,6 +152,9 @@ static bool read_formula(const emit_memo *memo, const hq_expr *expr, formula_rea
     if (expr->op == EXPR_SLOT)
         return memo->is_seen[expr->index] && memo->is_formula[expr->index] &&
                read_formula(memo, memo->definitions[expr->index]->a, reading);
+    const hq_expr *choice = joined_choice(expr, reading->number);
+    if (choice)
+        return read_number(memo, expr, reading) && read_formula(memo, choice, reading);
     buffer_u8(&reading->key, expr->op);
     buffer_u8(&reading->key, expr->type);
     buffer_u32(&reading->key, expr->index);
@@ -132,6 +175,31 @@ static bool read_worthy(const emit_memo *memo, const hq_expr *expr, formula_read
         return true;
     buffer_clear(&reading->key);
     return false;
+}
+
+static void clear_readings(formula_reading *readings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buffer_clear(&readings[i].key);
+}
+
+/* The readings of an expression over a joined object, one for each number; their count, or 0 if it is not worthy. */
+static size_t read_joined(const emit_memo *memo, const hq_expr *expr, formula_reading readings[MOST_JOINED])
+{
+    size_t count = 0, all = 1;
+    for (; count < all; count++) {
+        formula_reading *reading = &readings[count];
+        *reading = (formula_reading){.number = (int)count};
+        bool is_good = read_worthy(memo, expr, reading) && reading->has_number &&
+                       (count == 0 ||
+                        (reading->number_slot == readings[0].number_slot && reading->position == readings[0].position));
+        if (!is_good) {
+            clear_readings(readings, count + 1);
+            return 0;
+        }
+        all = (size_t)reading->last_number + 1 > all ? (size_t)reading->last_number + 1 : all;
+    }
+    return count;
 }
 
 static memo_formula *find_formula(const emit_memo *memo, const formula_reading *reading)
@@ -175,26 +243,38 @@ static void need_area(emit_memo *memo, const hq_stmt *loop, size_t area)
     memo->places[memo->place_count++] = (memo_place){loop, area};
 }
 
+/* Takes a formula, if there is room, and with it the reading's key. */
+static bool take_formula(emit_memo *memo, const hq_expr *expr, formula_reading *found, const hq_stmt *loop)
+{
+    size_t area = area_of(memo, found->group);
+    bool is_known = find_formula(memo, found) != NULL;
+    bool is_taken = is_known || memo->areas[area].formula_count < MEMO_FORMULAS;
+    if (is_taken)
+        need_area(memo, loop, area);
+    if (is_taken && !is_known) {
+        HQ_GROW(memo->formulas, memo->formula_count, memo->formula_capacity);
+        size_t index = memo->areas[area].formula_count++;
+        memo->formulas[memo->formula_count++] = (memo_formula){found->key, expr, found->number, area, index, NULL};
+    } else {
+        buffer_clear(&found->key);
+    }
+    return is_taken;
+}
+
 /* Takes the largest formulas in the expression. loop: before which their areas are filled, or NULL. */
 static void find_formulas(emit_memo *memo, const hq_expr *expr, const hq_stmt *loop)
 {
     if (!expr)
         return;
-    formula_reading found = {0};
+    formula_reading found = {.number = ANY}, joined[MOST_JOINED];
     bool is_taken = false;
     if (read_worthy(memo, expr, &found)) {
-        size_t area = area_of(memo, found.group);
-        bool is_known = find_formula(memo, &found) != NULL;
-        is_taken = is_known || memo->areas[area].formula_count < MEMO_FORMULAS;
-        if (is_taken)
-            need_area(memo, loop, area);
-        if (is_taken && !is_known) {
-            HQ_GROW(memo->formulas, memo->formula_count, memo->formula_capacity);
-            size_t index = memo->areas[area].formula_count++;
-            memo->formulas[memo->formula_count++] = (memo_formula){found.key, expr, area, index, NULL};
-        } else {
-            buffer_clear(&found.key);
-        }
+        is_taken = take_formula(memo, expr, &found, loop);
+    } else {
+        size_t count = read_joined(memo, expr, joined);
+        is_taken = count > 0;
+        for (size_t i = 0; i < count; i++)
+            is_taken = take_formula(memo, expr, &joined[i], loop) && is_taken;
     }
     if (!is_taken) {
         find_formulas(memo, expr->a, loop);
@@ -295,45 +375,8 @@ static void find_in_block(emit_memo *memo, const hq_block *block, size_t depth, 
         hide(memo, stmt);
 }
 
-/* --- sin and cos --- */
-
-static void find_calls(const hq_expr *expr, bool *called)
-{
-    if (!expr)
-        return;
-    if (expr->op == EXPR_CALL)
-        called[expr->index] = true;
-    find_calls(expr->a, called);
-    find_calls(expr->b, called);
-    find_calls(expr->c, called);
-}
-
-static void find_calls_in(const hq_block *block, bool *called)
-{
-    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
-        find_calls(stmt->a, called);
-        find_calls(stmt->b, called);
-        find_calls(stmt->c, called);
-        for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
-            find_calls(stmt->fill[i], called);
-        find_calls_in(stmt->head, called);
-        find_calls_in(stmt->body, called);
-        find_calls_in(stmt->other, called);
-    }
-}
-
-static bool calls_sin_and_cos(const hq_program *program)
-{
-    bool *called = hq_calloc(MATH_FUNCTION_COUNT, sizeof *called);
-    find_calls_in(&program->body, called);
-    bool both = called[math_find("sin")] && called[math_find("cos")];
-    free(called);
-    return both;
-}
-
 void emit_memo_new(hq_emit *emit)
 {
-    emit->has_sin_and_cos = calls_sin_and_cos(emit->program);
     const hq_program *program = emit->program;
     emit_memo *memo = hq_calloc(1, sizeof *memo);
     emit->memo = memo;
@@ -520,6 +563,68 @@ static LLVMValueRef kept_or_new(hq_emit *emit, memo_formula *formula, uint32_t s
     return phi;
 }
 
+/* Where what is kept of a joined object begins, once it is kept; at the builder's place. */
+static LLVMValueRef joined_row(hq_emit *emit, const formula_reading *readings, memo_formula *const *formulas,
+                               size_t count, bool is_filled)
+{
+    LLVMBuilderRef builder = emit->builder;
+    emit_memo *memo = emit->memo;
+    if (LLVMGetInsertBlock(builder) == memo->at_row && memo->row_slot == readings[0].position)
+        return memo->row_address;
+    LLVMBasicBlockRef after = emit_new_block(emit, "row"), blocks[MOST_JOINED];
+    LLVMValueRef addresses[MOST_JOINED];
+    LLVMValueRef number = LLVMBuildLoad2(builder, emit->i64, emit->slots[readings[0].number_slot], "");
+    LLVMValueRef position = LLVMBuildLoad2(builder, emit->i64, emit->slots[readings[0].position], "");
+    for (size_t i = 0; i < count; i++) {
+        LLVMBasicBlockRef other = NULL;
+        if (i + 1 < count) {
+            LLVMBasicBlockRef here = emit_new_block(emit, "joined");
+            other = emit_new_block(emit, "other");
+            LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntEQ, number, int_const(emit, i), ""), here, other);
+            LLVMPositionBuilderAtEnd(builder, here);
+        }
+        if (!is_filled)
+            fill_area(emit, formulas[i]->area, NULL);
+        LLVMValueRef index = LLVMBuildSub(builder, position, emit->begins[readings[i].group], "");
+        index = LLVMBuildMul(builder, index, int_const(emit, MEMO_FORMULAS), "");
+        addresses[i] = LLVMBuildInBoundsGEP2(builder, emit->f64, area_address(emit, formulas[i]->area), &index, 1, "");
+        blocks[i] = LLVMGetInsertBlock(builder);
+        LLVMBuildBr(builder, after);
+        if (other)
+            LLVMPositionBuilderAtEnd(builder, other);
+    }
+    LLVMPositionBuilderAtEnd(builder, after);
+    memo->row_address = LLVMBuildPhi(builder, emit->pointer, "row");
+    LLVMAddIncoming(memo->row_address, addresses, blocks, (unsigned)count);
+    memo->at_row = after;
+    memo->row_slot = readings[0].position;
+    return memo->row_address;
+}
+
+/* In loops over pairs: what is kept of a joined object, if that is at the same place for all of its collections. */
+static LLVMValueRef joined_value(hq_emit *emit, const hq_expr *expr)
+{
+    const emit_memo *memo = emit->memo;
+    formula_reading readings[MOST_JOINED];
+    memo_formula *formulas[MOST_JOINED] = {NULL};
+    size_t count = read_joined(memo, expr, readings);
+    const hq_stmt *innermost;
+    size_t depth = depth_of(emit, &innermost);
+    bool is_kept = count > 0 && depth >= DEPTH;
+    for (size_t i = 0; i < count && is_kept; i++) {
+        formulas[i] = find_formula(memo, &readings[i]);
+        is_kept = formulas[i] && formulas[i]->index == formulas[0]->index &&
+                  (depth < DEPTH_OF_PLACES || place_has(memo, innermost, formulas[i]->area));
+    }
+    clear_readings(readings, count);
+    if (!is_kept)
+        return NULL;
+    LLVMValueRef index = int_const(emit, formulas[0]->index);
+    LLVMValueRef row = joined_row(emit, readings, formulas, count, depth >= DEPTH_OF_PLACES);
+    return LLVMBuildLoad2(emit->builder, emit->f64, LLVMBuildInBoundsGEP2(emit->builder, emit->f64, row, &index, 1, ""),
+                          "");
+}
+
 LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
 {
     const emit_memo *memo = emit->memo;
@@ -528,11 +633,12 @@ LLVMValueRef emit_memo_value(hq_emit *emit, const hq_expr *expr)
     if (memo->position) { /* in a formula: everything is of the one object */
         if (expr->op == EXPR_SLOT)
             return emit_expr(emit, memo->definitions[expr->index]->a);
-        return NULL;
+        const hq_expr *choice = joined_choice(expr, memo->number);
+        return choice ? emit_expr(emit, choice) : NULL;
     }
-    formula_reading found = {0};
+    formula_reading found = {.number = ANY};
     if (!read_worthy(memo, expr, &found))
-        return NULL;
+        return joined_value(emit, expr);
     memo_formula *formula = find_formula(memo, &found);
     buffer_clear(&found.key);
     if (!formula)
@@ -578,6 +684,7 @@ static void emit_filler(hq_emit *emit, size_t index)
                                       int_const(emit, MEMO_FORMULAS), "");
     for (size_t i = 0; i < memo->formula_count; i++)
         if (memo->formulas[i].area == index) {
+            memo->number = memo->formulas[i].number;
             LLVMValueRef value = emit_expr(emit, memo->formulas[i].expr);
             LLVMValueRef at = LLVMBuildAdd(builder, first, int_const(emit, memo->formulas[i].index), "");
             LLVMBuildStore(builder, value, LLVMBuildInBoundsGEP2(builder, emit->f64, area, &at, 1, ""));
@@ -598,6 +705,7 @@ static void emit_formula(hq_emit *emit, const memo_formula *formula)
     LLVMPositionBuilderAtEnd(emit->builder, emit_new_block(emit, "start"));
     emit_column_values(emit, LLVMGetParam(emit->function, 0));
     emit->memo->position = LLVMGetParam(emit->function, 1);
+    emit->memo->number = formula->number;
     emit->entry = LLVMGetParam(emit->function, 2);
     LLVMBuildRet(emit->builder, emit_expr(emit, formula->expr));
     emit->memo->position = NULL;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "query/code_emit.h"
 
 static LLVMValueRef int_const(hq_emit *emit, uint64_t value)
@@ -208,4 +209,73 @@ LLVMValueRef emit_floor_of_quotient(hq_emit *emit, const hq_expr *expr)
     LLVMBasicBlockRef blocks[2] = {here, far};
     LLVMAddIncoming(phi, values, blocks, 2);
     return phi;
+}
+
+/* --- sin and cos --- */
+
+static void find_angles(hq_emit *emit, const hq_expr *expr)
+{
+    if (!expr)
+        return;
+    if (is_call(expr, "sin") || is_call(expr, "cos")) {
+        HQ_GROW(emit->angles, emit->angle_count, emit->angle_capacity);
+        emit->angles[emit->angle_count++] = expr;
+    }
+    find_angles(emit, expr->a);
+    find_angles(emit, expr->b);
+    find_angles(emit, expr->c);
+}
+
+static void find_angles_in(hq_emit *emit, const hq_block *block)
+{
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
+        find_angles(emit, stmt->a);
+        find_angles(emit, stmt->b);
+        find_angles(emit, stmt->c);
+        for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
+            find_angles(emit, stmt->fill[i]);
+        find_angles_in(emit, stmt->head);
+        find_angles_in(emit, stmt->body);
+        find_angles_in(emit, stmt->other);
+    }
+}
+
+void emit_find_angles(hq_emit *emit)
+{
+    find_angles_in(emit, &emit->program->body);
+}
+
+static bool is_equal(const hq_expr *one, const hq_expr *other, size_t *left)
+{
+    if (one == other)
+        return true;
+    if (!one || !other || *left == 0)
+        return false;
+    --*left;
+    return one->op == other->op && one->type == other->type && one->index == other->index &&
+           (one->op != EXPR_CONST || one->value.integer == other->value.integer) && is_equal(one->a, other->a, left) &&
+           is_equal(one->b, other->b, left) && is_equal(one->c, other->c, left);
+}
+
+/* sin and cos of one angle, as the C library's sincos gives them, bit for bit what sin and cos give: LLVM makes one
+ * call of the two for the same angle. */
+LLVMValueRef emit_half_of_sincos(hq_emit *emit, const hq_expr *expr)
+{
+    enum { MOST_NODES = 64 };
+    bool is_sin = is_call(expr, "sin"), has_both = false;
+    if (!is_sin && !is_call(expr, "cos"))
+        return NULL;
+    for (size_t i = 0; i < emit->angle_count && !has_both; i++) {
+        size_t left = MOST_NODES;
+        has_both = emit->angles[i]->index != expr->index && is_equal(emit->angles[i]->a, expr->a, &left);
+    }
+    if (!has_both)
+        return NULL;
+    LLVMTypeRef pair[2] = {emit->f64, emit->f64};
+    LLVMTypeRef type = LLVMFunctionType(LLVMStructTypeInContext(emit->context, pair, 2, false), &emit->f64, 1, false);
+    if (!emit->sincos)
+        emit->sincos = emit_declare(emit, CODE_SINCOS_NAME, type, true);
+    LLVMValueRef angle = emit_expr(emit, expr->a);
+    LLVMValueRef both = LLVMBuildCall2(emit->builder, type, emit->sincos, &angle, 1, "");
+    return LLVMBuildExtractValue(emit->builder, both, is_sin ? 0 : 1, "");
 }

@@ -433,6 +433,7 @@ void emit_clear(hq_emit *emit)
     free(emit->bins);
     free(emit->fills);
     free(emit->calls);
+    free(emit->angles);
 }
 
 static void emit_entries(hq_emit *emit, LLVMValueRef *offsets, LLVMValueRef first, LLVMValueRef last,
@@ -474,6 +475,7 @@ void emit_function(hq_emit *emit)
     prepare(emit);
     emit->is_flat = emit_is_flat(emit->program);
     emit_memo_new(emit);
+    emit_find_angles(emit);
     LLVMTypeRef parameters[8] = {emit->pointer, emit->pointer, emit->pointer, emit->pointer,
                                  emit->i64,     emit->i64,     emit->pointer, emit->i64};
     emit->function = LLVMAddFunction(emit->module, CODE_FUNCTION_NAME,
