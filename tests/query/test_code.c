@@ -522,6 +522,78 @@ static void squares_are_those_of_pow(void **state)
     free(twos);
 }
 
+enum { SHORTCUT_VALUES = 200000 };
+
+static test_table *table_of_pairs(const double *x, const double *y, double constant)
+{
+    double *constants = hq_calloc(SHORTCUT_VALUES, sizeof *constants);
+    for (size_t i = 0; i < SHORTCUT_VALUES; i++)
+        constants[i] = constant;
+    test_table *table = table_new(SHORTCUT_VALUES);
+    table_flat(table, "x", HQ_FLOAT64, x);
+    table_flat(table, "y", HQ_FLOAT64, y);
+    table_flat(table, "c", HQ_FLOAT64, constants);
+    free(constants);
+    return table;
+}
+
+/* A comparison with a constant takes no root, one with a column does. */
+static void distances_are_compared_as_their_roots(void **state)
+{
+    (void)state;
+    static double x[SHORTCUT_VALUES], y[SHORTCUT_VALUES];
+    srand48(13);
+    for (size_t i = 0; i < SHORTCUT_VALUES; i++) {
+        double near = 0.4; /* half of the values lie within a few last places of the border */
+        for (long steps = lrand48() % 8; steps > 0; steps--)
+            near = nextafter(near, i % 4 ? 0 : 1);
+        double angle = drand48();
+        x[i] = i % 2 ? near * cos(angle) : drand48();
+        y[i] = i % 2 ? near * sin(angle) : i % 5 == 0 ? 0 : drand48();
+        x[i] = i % 1000 == 0 ? (double)NAN : x[i];
+    }
+    test_table *table = table_of_pairs(x, y, 0.4);
+    static const char *const COMPARISONS[] = {"<", "<=", ">", ">="};
+    for (size_t i = 0; i < sizeof COMPARISONS / sizeof *COMPARISONS; i++) {
+        char *text = hq_format("from math import sqrt\nfrom hist import Hist, axis\nh = Hist(axis.Integer(0, 2))\n"
+                               "for event in events:\n    one = sqrt(event.x * event.x + event.y ** 2) %s 0.4\n"
+                               "    other = sqrt(event.x * event.x + event.y ** 2) %s event.c\n"
+                               "    h.fill(1 if one == other else 0)\n",
+                               COMPARISONS[i], COMPARISONS[i]);
+        assert_outcome(table, text, "0 0 200000 0");
+        free(text);
+    }
+    table_free(&table);
+}
+
+/* A difference of angles takes no division by a whole turn; one by a column does. */
+static void angles_are_wrapped_as_written(void **state)
+{
+    (void)state;
+    static double x[SHORTCUT_VALUES], y[SHORTCUT_VALUES];
+    static const double SPECIAL[] = {0,        -0.0,      M_PI,     -M_PI,    2 * M_PI,  -2 * M_PI,
+                                     3 * M_PI, -3 * M_PI, 4 * M_PI, INFINITY, -INFINITY, NAN,
+                                     1e300,    5e-324,    -5e-324,  100,      -100};
+    enum { SPECIALS = sizeof SPECIAL / sizeof *SPECIAL };
+    srand48(17);
+    for (size_t i = 0; i < SHORTCUT_VALUES; i++) {
+        x[i] = i % 3 ? (drand48() - 0.5) * 4 * M_PI : SPECIAL[lrand48() % SPECIALS];
+        for (long steps = lrand48() % 3; steps > 0; steps--)
+            x[i] = nextafter(x[i], i % 2 ? 0 : 10);
+        y[i] = i % 2 ? (drand48() - 0.5) * 2 * M_PI : 0;
+    }
+    test_table *table = table_of_pairs(x, y, 2 * M_PI);
+    assert_outcome(table,
+                   "import math\nfrom hq import delta_phi\nfrom hist import Hist, axis\nh = Hist(axis.Integer(0, 2))\n"
+                   "def floor(x): return x // 1.0\n"
+                   "for event in events:\n    for n in range(1):\n        d = event.x - event.y\n"
+                   "        one = delta_phi(event.x, event.y)\n"
+                   "        other = d - event.c * floor((d + math.pi) / event.c)\n"
+                   "        h.fill(1 if one == other or (one != one and other != other) else 0)\n",
+                   "0 0 200000 0");
+    table_free(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +611,8 @@ int main(void)
         cmocka_unit_test(fills),
         cmocka_unit_test(fills_of_a_weighted_histogram_are_counted),
         cmocka_unit_test(squares_are_those_of_pow),
+        cmocka_unit_test(distances_are_compared_as_their_roots),
+        cmocka_unit_test(angles_are_wrapped_as_written),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -56,6 +56,19 @@ static void what_is_kept_is_what_is_asked_for(void **state)
          "        h.fill(math.sin(p) + cos(p))\n"
          "for a in event.Jet:\n    for b in event.Jet:\n        p = b.phi\n        if p > 99: p = 0.0\n"
          "        h.fill(math.sin(p) + cos(p))"},
+        /* objects of one collection or another */
+        {"both = event.Muon + event.Jet\nfor a in both:\n    for b in both:\n"
+         "        if a.pt > b.pt: h.fill(a.pt * cos(a.phi) + cosh(b.eta) - b.pt * cos(b.phi))",
+         "both = event.Muon + event.Jet\nfor a in both:\n    for b in both:\n"
+         "        p = a.phi\n        if p > 99: p = 0.0\n        q = b.phi\n        if q > 99: q = 0.0\n"
+         "        r = b.eta\n        if r > 99: r = 0.0\n"
+         "        if a.pt > b.pt: h.fill(a.pt * cos(p) + cosh(r) - b.pt * cos(q))"},
+        {"both = event.Jet + event.Muon\nfor i in range(len(both)):\n    for j in range(i + 1, len(both)):\n"
+         "        for c in event.Muon:\n            h.fill(cos(both[i].phi) + cos(both[j].phi) + cos(c.phi))",
+         "both = event.Jet + event.Muon\nfor i in range(len(both)):\n    for j in range(i + 1, len(both)):\n"
+         "        for c in event.Muon:\n            p = both[i].phi\n            if p > 99: p = 0.0\n"
+         "            q = both[j].phi\n            if q > 99: q = 0.0\n            r = c.phi\n"
+         "            if r > 99: r = 0.0\n            h.fill(cos(p) + cos(q) + cos(r))"},
         /* after the loops, whether they have come to it or not */
         {"for a in event.Muon:\n    for b in event.Muon:\n        if a.pt > 2 and b.pt > 2: h.fill(cos(b.phi))\n"
          "for c in event.Muon:\n    h.fill(cos(c.phi))",
