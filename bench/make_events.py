@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes a file of NanoAOD-like events for bench/query: MET, and the collections Jet, Muon and Electron. Needs uproot,
+"""Makes a file of NanoAOD-like events for bench/query and bench/columns: MET, and the collections Jet, Muon and Electron. Needs uproot,
 awkward and numpy.
 
-    bench/make_events.py FILE [--events N]
+    bench/make_events.py FILE [--events N] [--compression none|lz4|zstd|zlib] [--chunk N]
 
 Everything follows from the seed. Objects are sorted by falling pT; leptons come in pairs of opposite charge about as often as in
 data with Z bosons in it; mantissas are cut, as NanoAOD's are, so that the file compresses like one.
@@ -15,6 +15,7 @@ import uproot
 
 SEED = 20260101
 CHUNK = 100_000
+COMPRESSIONS = {"none": None, "lz4": uproot.LZ4(4), "zstd": uproot.ZSTD(5), "zlib": uproot.ZLIB(1)}
 
 
 def cut_mantissa(values, bits):
@@ -78,17 +79,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--events", type=int, default=4_000_000)
+    parser.add_argument("--compression", choices=COMPRESSIONS, default="lz4")
+    parser.add_argument("--chunk", type=int, default=CHUNK, help=f"events of a basket (default: {CHUNK})")
     args = parser.parse_args()
     rng = np.random.Generator(np.random.PCG64(SEED))
-    with uproot.recreate(args.file, compression=uproot.LZ4(4)) as file:
+    with uproot.recreate(args.file, compression=COMPRESSIONS[args.compression]) as file:
         left = args.events
         while left > 0:
-            columns = chunk_of(rng, min(left, CHUNK))
+            columns = chunk_of(rng, min(left, args.chunk))
             if left == args.events:
                 file.mktree("Events", {name: values.type.content if isinstance(values, awkward.Array) else values.dtype
                                        for name, values in columns.items()})
             file["Events"].extend(columns)
-            left -= CHUNK
+            left -= args.chunk
 
 
 if __name__ == "__main__":
