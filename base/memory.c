@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +56,15 @@ char *hq_format(const char *format, ...)
     int length = vasprintf(&text, format, args);
     va_end(args);
     return or_die(length < 0 ? NULL : text, 1);
+}
+
+void hq_memory_reuse(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    enum { OWN_MAPPING = 32 << 20 /* the most that glibc takes */, KEPT = 256 << 20 };
+    mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+#endif
 }
 
 void *hq_try_alloc(size_t size, size_t limit)

@@ -20,6 +20,11 @@ char *hq_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* NULL if there is no such memory or the size is over the limit given. */
 void *hq_try_alloc(size_t size, size_t limit);
 
+/* For programs that read columns, before they make threads: large pieces that are released stay with the process, up to
+ * a quarter of a GiB for each of the allocator's pools, instead of going back to the system and coming again page by
+ * page. */
+void hq_memory_reuse(void);
+
 /* Room for one more element in a growing array: doubles *capacity_p when count has reached it. */
 #define HQ_GROW(array, count, capacity)                                                                                \
     do {                                                                                                               \

@@ -266,6 +266,7 @@ int main(int argc, char **argv)
     size_t rounds = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
     if (rounds < 1 || rounds > MAX_ROUNDS)
         die("usage", "columns_run FILE TREE ENTRIES ROUNDS [NAME...]");
+    hq_memory_reuse();
     read_plan subject = {.path = argv[1]};
     open_subject(&subject, argv[2], strtoull(argv[3], NULL, 10), argv + 5, (size_t)(argc - 5));
     measure(&subject, rounds);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/options.h"
 #include "base/signals.h"
 #include "client/draw.h"
@@ -640,6 +641,7 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     hq_log_set_level((hq_level)s.log_level);
+    hq_memory_reuse();
     signals_block();
     socket_prepare_process();
     code = run(&s, &arguments);

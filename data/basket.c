@@ -8,7 +8,7 @@
 
 enum {
     RUN_GAP = 64 << 10,      /* baskets of one branch so near to each other are fetched with one read */
-    RUN_BYTES = 16 << 20,    /* unless that makes it longer than this */
+    RUN_BYTES = 1 << 20,     /* unless that makes it longer than this */
     REMOTE_BYTES = 64 << 20, /* of baskets, wherever they lie, asked of a server in one go */
     VECTOR_COUNT_AT = 6,     /* in the header of a vector's entry */
 };
@@ -23,6 +23,9 @@ typedef struct hq_reader {
     size_t raw_size;
     uint8_t *scratch; /* one basket, decompressed */
     size_t scratch_size;
+    uint8_t
+        *into; /* where a column wants the next basket's data, which it may overwrite up to so many bytes; or NULL */
+    size_t into_room;
     hq_reason *reason;
 } hq_reader;
 
@@ -85,7 +88,7 @@ static hq_error read_basket_header(const hq_reader *reader, hq_bytes *bytes, con
     bytes_u8(bytes); /* flag: what follows in a basket that is embedded */
     if (bytes->wrong || bytes->at > key_r->header_size)
         return damaged(reader, basket, "its header is damaged");
-    if (key_r->record_size > bytes->size || key_r->header_size > key_r->record_size)
+    if (key_r->record_size > basket->size || key_r->header_size > key_r->record_size)
         return damaged(reader, basket, "its key says that it is longer than the branch does");
     if (entries != basket->last - basket->first)
         return damaged(reader, basket, "its header has another number of entries than the branch");
@@ -113,12 +116,14 @@ static hq_error unpack(hq_reader *reader, const uint8_t *record, size_t size, co
         loaded->data = record;
         return HQ_OK;
     }
-    uint8_t *into;
-    error = is_kept ? reserve(reader, &loaded->owned, &own_size, true_size)
-                    : reserve(reader, &reader->scratch, &reader->scratch_size, true_size);
-    if (error)
-        return error;
-    into = is_kept ? loaded->owned : reader->scratch;
+    uint8_t *into = !is_kept && true_size <= reader->into_room ? reader->into : NULL;
+    if (!into) {
+        error = is_kept ? reserve(reader, &loaded->owned, &own_size, true_size)
+                        : reserve(reader, &reader->scratch, &reader->scratch_size, true_size);
+        if (error)
+            return error;
+        into = is_kept ? loaded->owned : reader->scratch;
+    }
     if (size == true_size) {
         memcpy(into, record, size);
     } else {
@@ -251,6 +256,29 @@ static hq_part part_of(const hq_basket *basket, uint64_t first, uint64_t last)
     return (hq_part){basket->first > first ? basket->first : first, basket->last < last ? basket->last : last};
 }
 
+/* Says where the next basket's data may go as they are, to be decoded in their place: from a column's value on, of
+ * which so many follow. Numbers that do not have the column's size cannot be. */
+static void aim(hq_reader *reader, const hq_column *column, uint64_t value)
+{
+    size_t size = hq_type_size(column->type);
+    bool is_possible = reader->plan->number.packing == PACKED_NOT && reader->plan->number.size == size;
+    reader->into = is_possible ? (uint8_t *)column->values + value * size : NULL;
+    reader->into_room = is_possible ? (column->value_count - value) * size : 0;
+}
+
+/* Decodes a basket's values, which may lie where the column wanted them. */
+static void decode_values(const hq_reader *reader, uint8_t *to, const uint8_t *from, const hq_loaded *loaded,
+                          size_t count)
+{
+    if (!reader->into || loaded->data != reader->into) {
+        number_decode(&reader->plan->number, to, from, count);
+        return;
+    }
+    if (from != to)
+        memmove(to, from, count * reader->plan->number.size);
+    number_swap(reader->plan->type, to, count);
+}
+
 /* Flat and fixed columns. */
 
 typedef struct flat_target {
@@ -271,7 +299,8 @@ static hq_error use_flat(hq_reader *reader, hq_loaded *loaded, void *context)
     uint8_t *to = (uint8_t *)target->column->values + (part.first - target->first) * plan->length * value_size;
     uint64_t entries = part.last - part.first;
     if (plan->record_size == plan->length * raw_size) {
-        number_decode(&plan->number, to, from, entries * plan->length);
+        decode_values(reader, to, from, loaded, entries * plan->length);
+        aim(reader, target->column, (part.last - target->first) * plan->length);
         return HQ_OK;
     }
     for (uint64_t i = 0; i < entries; i++)
@@ -318,6 +347,8 @@ static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t co
         return too_large(reader, values);
     reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
     flat_target target = {column, first, last};
+    if (plan->record_size == plan->length * plan->number.size)
+        aim(reader, column, 0);
     hq_error error = each_basket(reader, baskets, count, false, use_flat, &target);
     if (error)
         column_free(&column);
@@ -481,14 +512,11 @@ static const char *find_by_headers(const hq_plan *plan, hq_loaded *loaded, hq_pa
     return NULL;
 }
 
-/* Finds how many values the basket's entries have, and keeps the basket. */
-static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
+/* Finds how many values the basket's entries have. */
+static hq_error find_entries(hq_reader *reader, hq_loaded *loaded, jagged_target *target)
 {
-    jagged_target *target = context;
     const hq_plan *plan = reader->plan;
     const hq_basket *basket = loaded->basket;
-    target->kept[target->kept_count++] = *loaded;
-    loaded = &target->kept[target->kept_count - 1];
     hq_part part = part_of(basket, target->first, target->last);
     uint32_t *offsets = target->offsets + (part.first - target->first) + 1;
     const char *wrong;
@@ -513,6 +541,13 @@ static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
     return HQ_OK;
 }
 
+static hq_error use_jagged(hq_reader *reader, hq_loaded *loaded, void *context)
+{
+    jagged_target *target = context;
+    target->kept[target->kept_count++] = *loaded;
+    return find_entries(reader, &target->kept[target->kept_count - 1], target);
+}
+
 /* The values of one basket, now that there is a column for them. Its entries lie without gaps. */
 static void copy_values(const hq_plan *plan, const jagged_target *target, const hq_loaded *loaded, hq_column *column)
 {
@@ -534,6 +569,86 @@ static void copy_values(const hq_plan *plan, const jagged_target *target, const 
     }
 }
 
+/* How many values whole baskets have, as their headers say, which are not compressed: then their column can be made
+ * before any of them is decompressed. False if the headers cannot tell, or are damaged, or it is not worth while: a
+ * server's bytes are asked for only once. */
+static bool count_by_headers(const hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first,
+                             uint64_t last, uint64_t *values_r)
+{
+    enum { FRONT = 512 };
+    const hq_plan *plan = reader->plan;
+    const hq_source *source = &reader->place->file->source;
+    if (plan->shape != SHAPE_COUNTED || plan->length != 1 || plan->dimension_count > 0 || source_is_remote(source) ||
+        count == 0 || baskets[0].first != first || baskets[count - 1].last != last)
+        return false;
+    uint64_t values = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t front[FRONT];
+        size_t size = baskets[i].size < FRONT ? baskets[i].size : FRONT;
+        hq_reason why;
+        hq_reader quiet = {.place = reader->place, .plan = plan, .reason = &why};
+        hq_key key;
+        uint32_t end;
+        if (baskets[i].embedded || source_read(source, baskets[i].seek, size, front, &why) != HQ_OK)
+            return false;
+        hq_bytes bytes = bytes_over(front, size);
+        if (read_basket_header(&quiet, &bytes, &baskets[i], &key, &end) != HQ_OK)
+            return false;
+        values += (end - key.header_size) / plan->number.size;
+    }
+    *values_r = values;
+    return values <= UINT32_MAX;
+}
+
+typedef struct direct_target {
+    jagged_target jagged; /* whose offsets are the column's own */
+    hq_column *column;
+} direct_target;
+
+static hq_error use_direct(hq_reader *reader, hq_loaded *loaded, void *context)
+{
+    direct_target *target = context;
+    hq_column *column = target->column;
+    uint64_t before = target->jagged.values;
+    hq_error error = find_entries(reader, loaded, &target->jagged);
+    if (error)
+        return error;
+    if (target->jagged.values > column->value_count)
+        return damaged(reader, loaded->basket, uneven);
+    uint8_t *to = (uint8_t *)column->values + before * hq_type_size(column->type);
+    decode_values(reader, to, loaded->data + loaded->from, loaded, target->jagged.values - before);
+    aim(reader, column, target->jagged.values);
+    return HQ_OK;
+}
+
+/* Each basket is decompressed once, mostly into the column itself. */
+static hq_error read_direct(hq_reader *reader, const hq_plan *counter, const hq_basket *baskets, size_t count,
+                            uint64_t first, uint64_t last, uint64_t values, hq_column **column_r)
+{
+    hq_column *column = column_new(reader->plan->type, last - first, values, true, reader->left);
+    if (!column)
+        return too_large(reader, values * hq_type_size(reader->plan->type));
+    reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
+    direct_target target = {.jagged = {.counter_plan = counter,
+                                       .baskets = baskets,
+                                       .basket_count = count,
+                                       .first = first,
+                                       .last = last,
+                                       .offsets = column->offsets},
+                            .column = column};
+    column->offsets[0] = 0;
+    aim(reader, column, 0);
+    hq_error error = each_basket(reader, baskets, count, false, use_direct, &target);
+    column_free(&target.jagged.counts);
+    if (error) {
+        column_free(&column);
+        return error;
+    }
+    column->value_count = target.jagged.values; /* a counter may speak of fewer than there are */
+    *column_r = column;
+    return HQ_OK;
+}
+
 static hq_error read_jagged(hq_reader *reader, const hq_plan *counter, const hq_basket *baskets, size_t count,
                             uint64_t first, uint64_t last, hq_column **column_r)
 {
@@ -541,6 +656,9 @@ static hq_error read_jagged(hq_reader *reader, const hq_plan *counter, const hq_
         .counter_plan = counter, .baskets = baskets, .basket_count = count, .first = first, .last = last};
     hq_error error;
     size_t offsets_size;
+    uint64_t values;
+    if (count_by_headers(reader, baskets, count, first, last, &values))
+        return read_direct(reader, counter, baskets, count, first, last, values, column_r);
     if (__builtin_mul_overflow(last - first + 1, sizeof *target.offsets, &offsets_size))
         return too_large(reader, UINT64_MAX);
     target.offsets = hq_try_alloc(offsets_size, reader->left);

@@ -93,6 +93,50 @@ void number_decode(const hq_number *number, void *to, const uint8_t *from, size_
     }
 }
 
+HQ_WIDE static void swap_16_in_place(uint16_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = __builtin_bswap16(values[i]);
+}
+
+HQ_WIDE static void swap_32_in_place(uint32_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = __builtin_bswap32(values[i]);
+}
+
+HQ_WIDE static void swap_64_in_place(uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = __builtin_bswap64(values[i]);
+}
+
+HQ_WIDE static void to_bool_in_place(uint8_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = values[i] != 0;
+}
+
+void number_swap(hq_type type, void *values, size_t count)
+{
+    if (type == HQ_BOOL) {
+        to_bool_in_place(values, count);
+        return;
+    }
+    switch (hq_type_size(type)) {
+    case 1:
+        break;
+    case 2:
+        swap_16_in_place(values, count);
+        break;
+    case 4:
+        swap_32_in_place(values, count);
+        break;
+    default:
+        swap_64_in_place(values, count);
+    }
+}
+
 hq_number number_plain(hq_type type)
 {
     return (hq_number){.type = type, .size = (uint8_t)hq_type_size(type)};

@@ -47,5 +47,7 @@ hq_number number_packed(bool is_double, const char *title);
 
 /* count of them from the file's bytes into a column's values; of HQ_BOOL, any byte but 0 is 1. */
 void number_decode(const hq_number *number, void *to, const uint8_t *from, size_t count);
+/* The same in place, of numbers that are not packed. */
+void number_swap(hq_type type, void *values, size_t count);
 
 #endif

@@ -1,4 +1,5 @@
 /* hq-worker: computes subtasks for the brokers it finds. */
+#include "base/memory.h"
 #include "wire/daemon.h"
 #include "worker/worker.h"
 
@@ -91,6 +92,7 @@ static void close_worker(void **served_p)
 
 int main(int argc, char **argv)
 {
+    hq_memory_reuse();
     settings s = {0};
     const hq_daemon daemon = {.cli = &cli,
                               .settings = &s,
