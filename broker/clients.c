@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "broker/internal.h"
 
-enum { RECEIVE_AT_ONCE = 64, MAX_SPECS = 100000, MAX_NAME = 4096 };
+enum { RECEIVE_AT_ONCE = 64, MAX_SPECS = 100000, MAX_NAME = 4096, LEFT_OUT_BYTES = 4 << 20 };
 
 static hq_message *reply(const hq_peer *peer, hq_command command)
 {
@@ -87,7 +87,8 @@ static void put_standing(hq_message *message, const hq_query *query)
     message_put_text(message, "query", query->id_text);
     message_put_text(message, "state", query_state_name(query->state));
     message_put_int(message, "done",
-                    query->is_from_store ? (int64_t)query->dataset->partition_count : sink_done(query->sink));
+                    query->state == QUERY_SUCCESSFUL ? (int64_t)query->dataset->partition_count
+                                                     : sink_done(query->sink));
     message_put_int(message, "subtasks", (int64_t)query->dataset->partition_count);
     message_put_int(message, "stored", query->stored);
     message_put_int(message, "entries", (int64_t)query->entries);
@@ -122,6 +123,31 @@ void clients_progress(hq_query *query)
     buffer_clear(&bytes);
 }
 
+/* As many of the files left out as a message may well hold; left_out_count tells of all. */
+static void put_left_out(hq_message *message, const hq_dataset *dataset)
+{
+    bson_t list, one;
+    size_t bytes = 0;
+    message_put_int(message, "left_out_count", (int64_t)dataset->left_out_count);
+    bson_append_array_begin(message_body(message), "left_out", -1, &list);
+    for (size_t i = 0; i < dataset->left_out_count && bytes < LEFT_OUT_BYTES; i++) {
+        const hq_left_out *file = &dataset->left_out[i];
+        char buffer[16];
+        const char *key;
+        bson_uint32_to_string((uint32_t)i, &key, buffer, sizeof buffer);
+        bson_append_document_begin(&list, key, -1, &one);
+        /* A path is UTF-8, as SUBMIT's texts are, unless a glob found it. */
+        bool is_text = bson_utf8_validate(file->path, strlen(file->path), false) &&
+                       bson_utf8_validate(file->text, strlen(file->text), false);
+        BSON_APPEND_UTF8(&one, "file", is_text ? file->path : "(a file whose name is not UTF-8)");
+        BSON_APPEND_UTF8(&one, "code", hq_error_name(file->error));
+        BSON_APPEND_UTF8(&one, "text", is_text ? file->text : "it cannot be read");
+        bson_append_document_end(&list, &one);
+        bytes += strlen(file->path) + strlen(file->text);
+    }
+    bson_append_array_end(message_body(message), &list);
+}
+
 void clients_done(hq_query *query, const hq_histset *result)
 {
     hq_buffer bytes = {0};
@@ -132,6 +158,7 @@ void clients_done(hq_query *query, const hq_histset *result)
         put_standing(message, query);
         message_put_bool(message, "from_store", query->is_from_store);
         message_put_bool(message, "kept", query->is_kept);
+        put_left_out(message, query->dataset);
         message_copy_payload(message, bytes.bytes, bytes.size);
         tell(query->broker, &message);
     }
@@ -190,13 +217,15 @@ static void submit(hq_broker *broker, hq_message *message)
     const hq_peer *peer = message_peer(message);
     const char *name, *text, *user;
     int64_t request, priority, partition_entries;
-    bool is_fresh, wants_progress;
+    bool is_fresh, wants_progress, skips_bad = false;
     if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) ||
         !message_get_text(message, "name", &name) || !message_get_text(message, "text", &text) ||
         !message_get_text(message, "user", &user) || !message_get_int(message, "priority", 0, 999, &priority) ||
         !message_get_bool(message, "fresh", &is_fresh) || !message_get_bool(message, "progress", &wants_progress) ||
         !message_get_int(message, "partition_entries", 0, INT64_MAX, &partition_entries) || !specs_are_texts(message) ||
-        strlen(name) > MAX_NAME || strlen(user) > MAX_NAME) {
+        strlen(name) > MAX_NAME || strlen(user) > MAX_NAME ||
+        (bson_has_field(message_body(message), "skip_bad_files") &&
+         !message_get_bool(message, "skip_bad_files", &skips_bad))) {
         malformed(broker, peer, HQ_EPROTOCOL, "SUBMIT with a field missing or out of range");
         return;
     }
@@ -213,6 +242,7 @@ static void submit(hq_broker *broker, hq_message *message)
     query->user = hq_strdup(user);
     query->priority = (int)priority;
     query->is_fresh = is_fresh;
+    query->skips_bad = skips_bad;
     query->partition_entries = partition_entries;
     query->request = bson_new();
     bson_copy_to_excluding_noinit(message_body(message), query->request, "request", "progress", NULL);
@@ -309,6 +339,7 @@ static void status(hq_broker *broker, hq_message *message)
         {"partials_kept", n->partials_kept},
         {"partials_lost", n->partials_lost},
         {"evicted", n->evicted},
+        {"files_left_out", n->files_left_out},
     };
     int32_t slots = 0;
     for (size_t i = 0; i < broker->node_count; i++)

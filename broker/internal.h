@@ -75,7 +75,7 @@ typedef struct hq_query {
     bson_t *request; /* SUBMIT's document, less what concerns one client */
     char *name, *text, *user;
     int priority;
-    bool is_fresh;
+    bool is_fresh, skips_bad;
     int64_t partition_entries;
     hq_listener *listeners;
     size_t listener_count, listener_capacity;
@@ -83,6 +83,7 @@ typedef struct hq_query {
     hq_program *program;
     hq_dataset *dataset;
     hq_hash program_print, fingerprint;
+    uint32_t files_failed; /* left out while it ran; at its end they are taken out of the dataset */
     hq_sink *sink;
     hq_work *work;
     char *entry;       /* the znode's name */
@@ -120,7 +121,7 @@ typedef struct hq_node { /* a worker, as the broker sees it */
 
 typedef struct hq_broker_counters {
     int64_t queries, joined, from_store, rejected, failed, cancelled, malformed, subtasks, duplicates, requeued,
-        workers_lost, partials_kept, partials_lost, evicted;
+        workers_lost, partials_kept, partials_lost, evicted, files_left_out;
 } hq_broker_counters;
 
 struct hq_broker {
@@ -204,6 +205,7 @@ typedef struct hq_plan {
 } hq_plan;
 
 void plan_give(hq_query *query);
+hq_hash plan_fingerprint(const hq_hash *program_print, const hq_dataset *dataset);
 void plan_done(hq_plan *plan); /* query.c; takes program and dataset out of it */
 
 /* keep.c */

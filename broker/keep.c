@@ -332,6 +332,7 @@ static bson_t *journal_document(const hq_query *query)
     BSON_APPEND_INT64(document, "subtasks", query->dataset ? (int64_t)query->dataset->partition_count : 0);
     BSON_APPEND_INT64(document, "entries", (int64_t)query->entries);
     BSON_APPEND_INT64(document, "stored", query->stored);
+    BSON_APPEND_INT64(document, "left_out", query->dataset ? (int64_t)query->dataset->left_out_count : 0);
     BSON_APPEND_INT64(document, "duplicates", query->duplicates);
     BSON_APPEND_INT64(document, "requeued", query->requeued);
     BSON_APPEND_INT64(document, "read_bytes", (int64_t)query->read_bytes);

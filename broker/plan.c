@@ -50,6 +50,15 @@ static void explain_dropped(hq_plan *plan)
     }
 }
 
+hq_hash plan_fingerprint(const hq_hash *program_print, const hq_dataset *dataset)
+{
+    hq_hash identity = dataset_identity(dataset);
+    hq_hasher *hasher = hasher_new();
+    hasher_add(hasher, program_print->bytes, sizeof program_print->bytes);
+    hasher_add(hasher, identity.bytes, sizeof identity.bytes);
+    return hasher_end(&hasher);
+}
+
 static void plan_run(void *context)
 {
     hq_plan *plan = context;
@@ -59,7 +68,7 @@ static void plan_run(void *context)
     plan->error = resolve(plan, settings->datasets);
     if (!plan->error)
         plan->error = dataset_plan_through(query->broker->remote, (const char *const *)plan->specs, plan->spec_count,
-                                           (uint64_t)entries, &plan->dataset, &plan->reason);
+                                           (uint64_t)entries, query->skips_bad, &plan->dataset, &plan->reason);
     if (!plan->error && plan->dataset->partition_count > (size_t)settings->max_subtasks)
         plan->error = hq_fail(&plan->reason, HQ_ELIMIT,
                               "%zu subtasks are more than the %lld this broker takes: ask for larger partitions",
@@ -72,11 +81,7 @@ static void plan_run(void *context)
     if (plan->error)
         return;
     plan->program_print = program_fingerprint(plan->program);
-    hq_hash dataset = dataset_identity(plan->dataset);
-    hq_hasher *hasher = hasher_new();
-    hasher_add(hasher, plan->program_print.bytes, sizeof plan->program_print.bytes);
-    hasher_add(hasher, dataset.bytes, sizeof dataset.bytes);
-    plan->fingerprint = hasher_end(&hasher);
+    plan->fingerprint = plan_fingerprint(&plan->program_print, plan->dataset);
 }
 
 static void plan_end(void *context)

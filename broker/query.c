@@ -112,6 +112,18 @@ hq_query *query_find(hq_broker *broker, const hq_hash *id)
     return NULL;
 }
 
+/* Whether both are told of the same files left out, and treat others that turn out bad in the same way. */
+static bool skips_alike(const hq_query *one, const hq_query *other)
+{
+    const hq_dataset *mine = one->dataset, *theirs = other->dataset;
+    if (one->skips_bad != other->skips_bad || mine->left_out_count != theirs->left_out_count - other->files_failed)
+        return false;
+    for (size_t i = 0; i < mine->left_out_count; i++)
+        if (strcmp(mine->left_out[i].path, theirs->left_out[i].path) != 0)
+            return false;
+    return true;
+}
+
 /* The same query, under way already and open for more listeners. */
 static hq_query *find_twin(const hq_query *query)
 {
@@ -119,7 +131,8 @@ static hq_query *find_twin(const hq_query *query)
     for (size_t i = 0; !query->is_fresh && i < broker->active_count; i++) {
         hq_query *other = broker->active[i];
         bool is_under_way = other->state == QUERY_STAGING || other->state == QUERY_RUNNING;
-        if (other != query && is_under_way && memcmp(&other->fingerprint, &query->fingerprint, sizeof(hq_hash)) == 0)
+        if (other != query && is_under_way && memcmp(&other->fingerprint, &query->fingerprint, sizeof(hq_hash)) == 0 &&
+            skips_alike(query, other))
             return other;
     }
     return NULL;
@@ -244,6 +257,19 @@ static void take_stored(hq_query *query, const hq_lookup *lookup)
     }
 }
 
+static hq_sink *new_sink(const hq_query *query)
+{
+    const hq_dataset *dataset = query->dataset;
+    hq_histset *shape = program_new_hists(query->program);
+    uint32_t *sizes = hq_calloc(dataset->file_count, sizeof *sizes);
+    for (size_t i = 0; i < dataset->partition_count; i++)
+        sizes[dataset->partitions[i].file]++;
+    hq_sink *sink = sink_new(sizes, dataset->file_count, shape, query->skips_bad);
+    free(sizes);
+    histset_free(&shape);
+    return sink;
+}
+
 static void submitted(void *context, hq_error error, const char *detail, const char *entry);
 
 static void query_submit(hq_query *query)
@@ -264,12 +290,11 @@ static void query_start(hq_query *query, hq_lookup *lookup)
     const hq_dataset *dataset = query->dataset;
     query->state = QUERY_STAGING;
     query->started_ms = hq_now_ms();
-    hq_histset *shape = program_new_hists(query->program);
-    query->sink = sink_new((uint32_t)dataset->partition_count, shape);
+    query->sink = new_sink(query);
+    broker->counters.files_left_out += (int64_t)dataset->left_out_count;
     for (size_t i = 0; i < query->listener_count; i++)
         if (query->listeners[i].wants_progress)
             sink_watch(query->sink);
-    histset_free(&shape);
     query->work = scheduler_add_work(broker->scheduler, (uint32_t)dataset->partition_count, query->priority,
                                      partition_key, dataset, query);
     if (lookup)
@@ -374,6 +399,21 @@ static void stop_computing(hq_query *query)
     keep_partials(query);
 }
 
+/* The result is that of the files that are left, so it stands under their identity. */
+static void take_out_failed(hq_query *query)
+{
+    hq_dataset *dataset = query->dataset;
+    bool *is_out = hq_calloc(dataset->file_count, sizeof *is_out);
+    for (size_t i = 0; i < dataset->file_count; i++)
+        is_out[i] = sink_is_left_out(query->sink, i);
+    dataset_take_out(dataset, is_out);
+    free(is_out);
+    query->files_failed = 0;
+    query->fingerprint = plan_fingerprint(&query->program_print, dataset);
+    if (query->stored > dataset->partition_count)
+        query->stored = (uint32_t)dataset->partition_count;
+}
+
 /* Takes the next step towards the end, if it is due. */
 static void query_advance(hq_query *query)
 {
@@ -382,6 +422,8 @@ static void query_advance(hq_query *query)
     if (!query_is_over(query) && query->sink && sink_is_complete(query->sink)) {
         query->state = QUERY_SUCCESSFUL;
         stop_computing(query);
+        if (query->files_failed)
+            take_out_failed(query);
         keep_outcome(query, sink_result(query->sink));
         return; /* outcome_kept comes back here */
     }
@@ -469,6 +511,8 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
     hq_broker *broker = query->broker;
     if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)
         return;
+    if (sink_is_left_out(query->sink, query->dataset->partitions[answer->index].file))
+        return;
     if (sink_has(query->sink, answer->index)) {
         query->duplicates++;
         broker->counters.duplicates++;
@@ -504,6 +548,36 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
         query_advance(query);
 }
 
+/* The rest of the query goes on without the file that the subtask is of. */
+static void leave_out(hq_query *query, uint32_t index, const hq_failure *failure)
+{
+    hq_broker *broker = query->broker;
+    hq_dataset *dataset = query->dataset;
+    uint32_t file = dataset->partitions[index].file, first = index, last = index;
+    while (first > 0 && dataset->partitions[first - 1].file == file)
+        first--;
+    for (; last < dataset->partition_count && dataset->partitions[last].file == file; last++)
+        ;
+    for (uint32_t i = first; i < last; i++) {
+        if (sink_has(query->sink, i))
+            query->entries -= dataset->partitions[i].last - dataset->partitions[i].first;
+        scheduler_done(broker->scheduler, query->work, i);
+    }
+    sink_leave_out(query->sink, file);
+    dataset_note_left_out(dataset, dataset->files[file].path, failure->error, failure->reason.text);
+    query->files_failed++;
+    query->has_news = true;
+    broker->counters.files_left_out++;
+    hq_log(HQ_LOG_WARN, "broker", "query %s goes on without %s", query->id_text, dataset->files[file].path);
+    if (query->files_failed < dataset->file_count) {
+        query_advance(query);
+        return;
+    }
+    char *text = hq_format("no file of this dataset can be read: %s", failure->reason.text);
+    query_fail(query, failure->error, text);
+    free(text);
+}
+
 /* What no other worker would do better. */
 static bool is_final(hq_error error)
 {
@@ -522,7 +596,10 @@ void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, c
     uint32_t failures = scheduler_failed(broker->scheduler, query->work, index, node->number);
     if (failures == 0)
         return; /* it is no longer this worker's to fail */
-    if (is_final(failure->error)) {
+    bool is_last = is_final(failure->error) || failures >= broker->settings.attempts;
+    if (is_last && query->skips_bad && failure->is_of_file) {
+        leave_out(query, index, failure);
+    } else if (is_final(failure->error)) {
         query->fault_line = failure->line;
         query_fail(query, failure->error, failure->reason.text);
     } else if (failures >= broker->settings.attempts) {

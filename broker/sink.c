@@ -16,19 +16,38 @@ typedef struct node {
     uint8_t bytes[];
 } node;
 
+/* A tree of fixed shape over count leaves, of which some have come. */
+typedef struct tree {
+    /* nodes[level][i] is the finished node over the leaves i << level up to (i + 1) << level, exclusive: NULL while it
+     * is not finished or has gone into its parent, &nothing if it is finished and has no contents, so that empty
+     * partials cost no memory. */
+    node **nodes[MAX_LEVELS];
+    uint32_t widths[MAX_LEVELS];
+    int levels; /* 0: it has not been made yet, or is gone */
+} tree;
+
+typedef struct file {
+    uint32_t first, count, done; /* subtasks */
+    bool is_left_out;
+    tree tree;
+    node *sum; /* once it is complete, until it has gone into the whole */
+} file;
+
 struct hq_sink {
     uint32_t count, done;
     uint64_t *counted; /* one bit a subtask */
     hq_histset *blank; /* the result of a query whose every partial is empty */
     hq_histset *running, *result;
-    bool is_small;
+    bool is_small, can_leave_out;
     size_t set_bytes, waiting_bytes; /* of one set; of all nodes that wait */
-    /* nodes[level][i] is the finished node over the subtasks i << level up to (i + 1) << level, exclusive: NULL while
-     * it is not finished or has gone into its parent, &nothing if it is finished and has no contents, so that empty
-     * partials cost no memory. */
-    node **nodes[MAX_LEVELS];
-    uint32_t widths[MAX_LEVELS];
-    int levels;
+    file *files;
+    size_t file_count;
+    /* The tree over the files. If none can be left out, its leaves come in any order. Else their number and with it a
+     * file's place is known only when all before it are settled: then they come in order, and what waits is, for each
+     * bit that is set in the number of those that came, the node over so many of them. */
+    tree whole;
+    node *carried[MAX_LEVELS];
+    size_t settled; /* files that have gone into it, or were left out */
 };
 
 static node nothing; /* a mark, never written */
@@ -41,20 +60,33 @@ static size_t bytes_of(const hq_histset *set)
     return bytes;
 }
 
-hq_sink *sink_new(uint32_t count, const hq_histset *shape)
+static void tree_make(tree *t, uint32_t count)
+{
+    for (uint32_t width = count;; width = width / 2 + width % 2) {
+        t->widths[t->levels] = width;
+        t->nodes[t->levels++] = hq_calloc(width, sizeof(node *));
+        if (width <= 1)
+            return;
+    }
+}
+
+hq_sink *sink_new(const uint32_t *sizes, size_t file_count, const hq_histset *shape, bool can_leave_out)
 {
     hq_sink *sink = hq_calloc(1, sizeof *sink);
-    sink->count = count;
-    sink->counted = hq_calloc(((size_t)count + 63) / 64, sizeof *sink->counted);
+    sink->files = hq_calloc(file_count, sizeof *sink->files);
+    sink->file_count = file_count;
+    for (size_t i = 0; i < file_count; i++) {
+        sink->files[i] = (file){.first = sink->count, .count = sizes[i]};
+        sink->count += sizes[i];
+    }
+    sink->counted = hq_calloc(((size_t)sink->count + 63) / 64, sizeof *sink->counted);
     sink->blank = histset_new_like(shape);
     sink->set_bytes = bytes_of(shape);
     sink->is_small = sink->set_bytes <= SMALL_BYTES;
-    for (uint32_t width = count;; width = width / 2 + width % 2) {
-        sink->widths[sink->levels] = width;
-        sink->nodes[sink->levels++] = hq_calloc(width, sizeof(node *));
-        if (width <= 1)
-            return sink;
-    }
+    sink->can_leave_out = can_leave_out;
+    if (!can_leave_out)
+        tree_make(&sink->whole, (uint32_t)file_count);
+    return sink;
 }
 
 /* ---- nodes ---- */
@@ -85,16 +117,29 @@ static void node_free(hq_sink *sink, node *n)
     free(n);
 }
 
+static void tree_clear(hq_sink *sink, tree *t)
+{
+    for (int level = 0; level < t->levels; level++) {
+        for (uint32_t i = 0; i < t->widths[level]; i++)
+            node_free(sink, t->nodes[level][i]);
+        free(t->nodes[level]);
+    }
+    t->levels = 0;
+}
+
 void sink_free(hq_sink **sink_p)
 {
     hq_sink *sink = *sink_p;
     if (!sink)
         return;
-    for (int level = 0; level < sink->levels; level++) {
-        for (uint32_t i = 0; i < sink->widths[level]; i++)
-            node_free(sink, sink->nodes[level][i]);
-        free(sink->nodes[level]);
+    for (size_t i = 0; i < sink->file_count; i++) {
+        tree_clear(sink, &sink->files[i].tree);
+        node_free(sink, sink->files[i].sum);
     }
+    tree_clear(sink, &sink->whole);
+    for (int level = 0; level < MAX_LEVELS; level++)
+        node_free(sink, sink->carried[level]);
+    free(sink->files);
     histset_free(&sink->running);
     histset_free(&sink->result);
     histset_free(&sink->blank);
@@ -149,23 +194,84 @@ static node *join(hq_sink *sink, node *left, node *right)
 }
 
 /* Puts a finished node in its place and joins it upwards for as long as its sibling is finished too. */
-static void settle(hq_sink *sink, uint32_t index, node *n)
+static void settle(hq_sink *sink, tree *t, uint32_t index, node *n)
 {
     for (int level = 0;; level++, index /= 2) {
-        if (level == sink->levels - 1) {
-            sink->nodes[level][0] = n;
+        if (level == t->levels - 1) {
+            t->nodes[level][0] = n;
             return;
         }
         uint32_t sibling = index ^ 1;
-        if (sibling >= sink->widths[level])
+        if (sibling >= t->widths[level])
             continue; /* the last one of an odd row goes up alone */
-        node *other = sink->nodes[level][sibling];
+        node *other = t->nodes[level][sibling];
         if (!other) {
-            sink->nodes[level][index] = n;
+            t->nodes[level][index] = n;
             return;
         }
-        sink->nodes[level][sibling] = NULL;
+        t->nodes[level][sibling] = NULL;
         n = index % 2 ? join(sink, other, n) : join(sink, n, other);
+    }
+}
+
+/* The next leaf of the tree over the files that count, joined as a carry runs through a number that is counted up. */
+static void carry(hq_sink *sink, node *n)
+{
+    int level = 0;
+    for (; sink->carried[level]; level++) {
+        n = join(sink, sink->carried[level], n);
+        sink->carried[level] = NULL;
+    }
+    sink->carried[level] = n;
+}
+
+/* No more leaves come: what is left of them goes up alone, each until it meets the next one to its left. */
+static void carry_out(hq_sink *sink)
+{
+    node *n = NULL;
+    for (int level = 0; level < MAX_LEVELS; level++) {
+        node *left = sink->carried[level];
+        if (!left)
+            continue;
+        sink->carried[level] = NULL;
+        n = n ? join(sink, left, n) : left;
+    }
+    sink->carried[0] = n;
+}
+
+/* Takes into the whole what has its place in it. */
+static void settle_files(hq_sink *sink)
+{
+    for (; sink->settled < sink->file_count; sink->settled++) {
+        file *f = &sink->files[sink->settled];
+        if (f->is_left_out)
+            continue;
+        if (!f->sum)
+            return;
+        carry(sink, f->sum);
+        f->sum = NULL;
+    }
+    carry_out(sink);
+}
+
+static void count_subtask(hq_sink *sink, size_t number, uint32_t index, node *n)
+{
+    file *f = &sink->files[number];
+    sink->counted[index / 64] |= (uint64_t)1 << (index % 64);
+    sink->done++;
+    if (!f->tree.levels)
+        tree_make(&f->tree, f->count);
+    settle(sink, &f->tree, index - f->first, n);
+    if (++f->done < f->count)
+        return;
+    f->sum = f->tree.nodes[f->tree.levels - 1][0];
+    f->tree.nodes[f->tree.levels - 1][0] = NULL;
+    tree_clear(sink, &f->tree);
+    if (sink->can_leave_out) {
+        settle_files(sink);
+    } else {
+        settle(sink, &sink->whole, (uint32_t)number, f->sum);
+        f->sum = NULL;
     }
 }
 
@@ -192,10 +298,26 @@ hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t si
             histset_free(&set);
         }
     }
-    sink->counted[index / 64] |= (uint64_t)1 << (index % 64);
-    sink->done++;
-    settle(sink, index, n);
+    count_subtask(sink, sink_file(sink, index), index, n);
     return HQ_OK;
+}
+
+size_t sink_file(const hq_sink *sink, uint32_t index)
+{
+    size_t low = 0, high = sink->file_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (sink->files[middle].first <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool sink_is_left_out(const hq_sink *sink, size_t number)
+{
+    return sink->files[number].is_left_out;
 }
 
 uint32_t sink_done(const hq_sink *sink)
@@ -213,17 +335,53 @@ size_t sink_bytes(const hq_sink *sink)
     return sink->waiting_bytes;
 }
 
+static void run_up_node(hq_sink *sink, const node *n)
+{
+    if (n && n != &nothing)
+        merge(sink->running, n->set);
+}
+
+static void run_up_tree(hq_sink *sink, const tree *t)
+{
+    for (int level = 0; level < t->levels; level++)
+        for (uint32_t i = 0; i < t->widths[level]; i++)
+            run_up_node(sink, t->nodes[level][i]);
+}
+
+/* The running sum of all that waits. */
+static void run_up(hq_sink *sink)
+{
+    sink->running = histset_new_like(sink->blank);
+    for (size_t i = 0; i < sink->file_count; i++) {
+        run_up_tree(sink, &sink->files[i].tree);
+        run_up_node(sink, sink->files[i].sum);
+    }
+    run_up_tree(sink, &sink->whole);
+    for (int level = 0; level < MAX_LEVELS; level++)
+        run_up_node(sink, sink->carried[level]);
+}
+
 void sink_watch(hq_sink *sink)
 {
-    if (sink->running || !sink->is_small)
+    if (!sink->running && sink->is_small)
+        run_up(sink);
+}
+
+void sink_leave_out(hq_sink *sink, size_t number)
+{
+    file *f = &sink->files[number];
+    if (!sink->can_leave_out || f->is_left_out || f->done == f->count)
         return;
-    sink->running = histset_new_like(sink->blank);
-    for (int level = 0; level < sink->levels; level++)
-        for (uint32_t i = 0; i < sink->widths[level]; i++) {
-            const node *n = sink->nodes[level][i];
-            if (n && n != &nothing)
-                merge(sink->running, n->set);
-        }
+    f->is_left_out = true;
+    tree_clear(sink, &f->tree);
+    for (uint32_t i = f->first; i < f->first + f->count; i++)
+        sink->counted[i / 64] |= (uint64_t)1 << (i % 64);
+    sink->done += f->count - f->done;
+    settle_files(sink);
+    if (sink->running) {
+        histset_free(&sink->running);
+        run_up(sink);
+    }
 }
 
 const hq_histset *sink_so_far(const hq_sink *sink)
@@ -235,9 +393,9 @@ const hq_histset *sink_result(hq_sink *sink)
 {
     if (!sink_is_complete(sink))
         return NULL;
-    const node *root = sink->nodes[sink->levels - 1][0];
-    if (root == &nothing)
-        return sink->blank;
+    const node *root = sink->can_leave_out ? sink->carried[0] : sink->whole.nodes[sink->whole.levels - 1][0];
+    if (!root || root == &nothing)
+        return sink->blank; /* every partial is empty, or every file was left out */
     if (!root->set && !sink->result)
         sink->result = unpack(sink, root);
     return root->set ? root->set : sink->result;

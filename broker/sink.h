@@ -1,9 +1,10 @@
 /* broker/sink.h - one query's partials become its result.
  *
- * Each subtask is counted once, whatever comes late or twice. Partials are merged in a binary tree over the subtasks'
- * indexes whose shape depends on their number only: a node is its left child + its right child, and waits for both. So
- * every floating-point sum is made in the same order, and the result is the same bit for bit whatever the number of
- * workers, their order and their failures.
+ * Each subtask is counted once, whatever comes late or twice. The partials of each file are merged in a binary tree
+ * over its subtasks, and the files' sums in one over the files. A tree's shape depends on the number of its leaves
+ * only: a node is its left child + its right child, and waits for both. So every floating-point sum is made in the same
+ * order, and the result is the same bit for bit whatever the number of workers, their order and their failures; and one
+ * without some of the files is that of a query which never knew of them.
  *
  * A sink knows no sockets and belongs to one thread.
  */
@@ -19,8 +20,10 @@
 
 typedef struct hq_sink hq_sink;
 
-/* A sink for count > 0 subtasks; shape is a set of the query's histograms, of which only the shape is used. */
-hq_sink *sink_new(uint32_t count, const hq_histset *shape);
+/* A sink for file_count > 0 files of sizes[i] > 0 subtasks each, which are numbered through; shape is a set of the
+ * query's histograms, of which only the shape is used. With can_leave_out the sum of a file waits until it is known for
+ * every file before it whether it counts, which may take more memory. */
+hq_sink *sink_new(const uint32_t *sizes, size_t file_count, const hq_histset *shape, bool can_leave_out);
 void sink_free(hq_sink **sink_p);
 
 bool sink_has(const hq_sink *sink, uint32_t index);
@@ -30,6 +33,14 @@ bool sink_has(const hq_sink *sink, uint32_t index);
  * fit. */
 hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t size, hq_reason *reason);
 
+/* Forgets what came of a file, for a sink that was made for it: its subtasks are done, whatever may still come of them.
+ * Nothing happens if the file is complete, or left out already. */
+void sink_leave_out(hq_sink *sink, size_t file);
+bool sink_is_left_out(const hq_sink *sink, size_t file);
+/* The file that a subtask is of. */
+size_t sink_file(const hq_sink *sink, uint32_t index);
+
+/* How many subtasks need nothing more. */
 uint32_t sink_done(const hq_sink *sink);
 bool sink_is_complete(const hq_sink *sink);
 
@@ -37,8 +48,8 @@ bool sink_is_complete(const hq_sink *sink);
  */
 size_t sink_bytes(const hq_sink *sink);
 
-/* From now on the sum of what came is kept up as well, for sink_so_far; it costs a second merge for each partial, so
- * it is done for sets of up to 1 MiB only. */
+/* From now on the sum of what came is kept up as well, for sink_so_far; it costs a second merge for each partial, so it
+ * is done for sets of up to 1 MiB only. */
 void sink_watch(hq_sink *sink);
 /* What came so far, added in the order of its coming: for a person who watches, not for the store. Empty unless it is
  * watched, NULL if it is too large for that. Valid until the next sink_add. */

@@ -80,6 +80,7 @@ hq_error session_submit(hq_session *session, const hq_submission *submission, hq
     message_put_bool(message, "fresh", submission->is_fresh);
     message_put_bool(message, "progress", submission->wants_progress);
     message_put_int(message, "partition_entries", submission->partition_entries);
+    message_put_bool(message, "skip_bad_files", submission->skips_bad);
     return message_send(session->socket, &message, reason);
 }
 
@@ -150,6 +151,31 @@ static bool read_hists(const hq_message *message, hq_event *event)
     return false;
 }
 
+static char *text_of(const bson_iter_t *document, const char *key)
+{
+    bson_iter_t iter;
+    if (bson_iter_recurse(document, &iter) && bson_iter_find(&iter, key) && BSON_ITER_HOLDS_UTF8(&iter))
+        return hq_strdup(bson_iter_utf8(&iter, NULL));
+    return hq_strdup("?");
+}
+
+static void read_left_out(hq_message *message, hq_event *event)
+{
+    bson_iter_t iter, item;
+    size_t capacity = 0;
+    get_count(message, "left_out_count", &event->left_out_count);
+    if (!bson_iter_init_find(&iter, message_body(message), "left_out") || !BSON_ITER_HOLDS_ARRAY(&iter) ||
+        !bson_iter_recurse(&iter, &item))
+        return;
+    while (bson_iter_next(&item)) {
+        if (!BSON_ITER_HOLDS_DOCUMENT(&item))
+            continue;
+        HQ_GROW(event->left_out, event->left_out_told, capacity);
+        event->left_out[event->left_out_told].path = text_of(&item, "file");
+        event->left_out[event->left_out_told++].text = text_of(&item, "text");
+    }
+}
+
 static bool read_refusal(const hq_message *message, hq_event *event)
 {
     const char *code, *text, *more;
@@ -185,7 +211,7 @@ static bool read_accepted(hq_session *session, const hq_message *message, hq_eve
 }
 
 /* True if the message is an event of this session. */
-static bool read_event(hq_session *session, const hq_message *message, hq_event *event)
+static bool read_event(hq_session *session, hq_message *message, hq_event *event)
 {
     hq_hash query;
     *event = (hq_event){0};
@@ -216,6 +242,7 @@ static bool read_event(hq_session *session, const hq_message *message, hq_event 
     case HQ_DONE:
         event->kind = HQ_EVENT_DONE;
         session->is_over = true;
+        read_left_out(message, event);
         if (read_standing(message, event) && message_get_bool(message, "from_store", &event->is_from_store) &&
             message_get_bool(message, "kept", &event->is_kept) && read_hists(message, event))
             return true;
@@ -283,4 +310,11 @@ hq_error session_next(hq_session *session, int timeout_ms, hq_event *event_r, hq
 void event_clear(hq_event *event)
 {
     histset_free(&event->hists);
+    for (size_t i = 0; i < event->left_out_told; i++) {
+        free(event->left_out[i].path);
+        free(event->left_out[i].text);
+    }
+    free(event->left_out);
+    event->left_out = NULL;
+    event->left_out_told = 0;
 }

@@ -25,7 +25,7 @@ typedef struct hq_submission {
     size_t spec_count;
     const char *user;
     int priority;
-    bool is_fresh, wants_progress;
+    bool is_fresh, wants_progress, skips_bad;
     int64_t partition_entries; /* 0 for the broker's own */
 } hq_submission;
 
@@ -56,6 +56,11 @@ typedef struct hq_event {
     hq_error error;
     hq_reason text;
     hq_complaint complaint;
+    int64_t left_out_count; /* of DONE: files that could not be read; left_out has the first of them, at least */
+    struct hq_bad_file {
+        char *path, *text;
+    } *left_out;
+    size_t left_out_told;
     hq_histset *hists; /* the event's: event_clear frees it */
 } hq_event;
 

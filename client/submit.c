@@ -39,7 +39,7 @@ typedef enum exit_code {
 } exit_code;
 
 typedef struct settings {
-    bool is_local, is_fresh, is_quiet;
+    bool is_local, is_fresh, is_quiet, skips_bad;
     int explanation;
     hq_texts expressions, bins;
     char *where, *weight;
@@ -98,6 +98,10 @@ static const hq_option options[] = {
      .offset = AT(is_fresh),
      .is_command_only = true,
      .help = "Compute it even if the store has the result."},
+    {.name = "skip-bad-files",
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(skips_bad),
+     .help = "Leave out files that cannot be read, and tell which, instead of failing."},
     {.name = "partition-entries",
      .kind = HQ_OPTION_INTEGER,
      .offset = AT(partition_entries),
@@ -261,6 +265,7 @@ static hq_error submit(hq_session *session, const settings *s, const char *name,
                                       .user = user,
                                       .priority = (int)s->priority,
                                       .is_fresh = s->is_fresh,
+                                      .skips_bad = s->skips_bad,
                                       .wants_progress = wants_progress,
                                       .partition_entries = s->partition_entries};
     hq_error error = session_submit(session, &submission, reason);
@@ -280,11 +285,20 @@ static double share(int64_t part, int64_t whole)
 
 static json_t *metadata_of(const hq_event *event, double seconds)
 {
-    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:b, s:s}", "hq_query", event->query, "hq_entries",
-                     (json_int_t)event->entries, "hq_subtasks", (json_int_t)event->subtasks, "hq_seconds", seconds,
-                     "hq_cached_share", share(event->cached_bytes, event->cached_bytes + event->read_bytes),
-                     "hq_stored_share", share(event->stored, event->subtasks), "hq_from_store", event->is_from_store,
-                     "hq_version", HQ_VERSION);
+    json_t *left_out = json_array();
+    for (size_t i = 0; i < event->left_out_told; i++)
+        json_array_append_new(
+            left_out, json_pack("{s:s, s:s}", "file", event->left_out[i].path, "reason", event->left_out[i].text));
+    char *left_out_text = json_dumps(left_out, JSON_COMPACT); /* the schema's metadata holds no lists */
+    json_t *metadata = json_pack(
+        "{s:s, s:I, s:I, s:f, s:f, s:f, s:b, s:s, s:I, s:s}", "hq_query", event->query, "hq_entries",
+        (json_int_t)event->entries, "hq_subtasks", (json_int_t)event->subtasks, "hq_seconds", seconds,
+        "hq_cached_share", share(event->cached_bytes, event->cached_bytes + event->read_bytes), "hq_stored_share",
+        share(event->stored, event->subtasks), "hq_from_store", event->is_from_store, "hq_version", HQ_VERSION,
+        "hq_left_out_count", (json_int_t)event->left_out_count, "hq_left_out", left_out_text ? left_out_text : "[]");
+    free(left_out_text);
+    json_decref(left_out);
+    return metadata;
 }
 
 static int write_json(const hq_event *event, const char *path, double seconds)
@@ -327,8 +341,22 @@ static int draw(const settings *s, const hq_event *event, double seconds)
     return EXIT_FAILED;
 }
 
+/* A result that is not of all that was asked for never comes without a word. */
+static void tell_left_out(const hq_event *event)
+{
+    if (event->left_out_count == 0)
+        return;
+    fprintf(stderr, "hq-submit: %lld of the files could not be read and %s left out:\n",
+            (long long)event->left_out_count, event->left_out_count == 1 ? "is" : "are");
+    for (size_t i = 0; i < event->left_out_told; i++)
+        fprintf(stderr, "  %s\n", event->left_out[i].text);
+    if ((int64_t)event->left_out_told < event->left_out_count)
+        fprintf(stderr, "  and %lld more\n", (long long)event->left_out_count - (long long)event->left_out_told);
+}
+
 static int finish(const settings *s, const hq_event *event, double seconds)
 {
+    tell_left_out(event);
     bool is_drawn = !s->is_quiet && !(s->json && strcmp(s->json, "-") == 0);
     int drawn = is_drawn ? draw(s, event, seconds) : EXIT_DONE;
     int written = s->json ? write_json(event, s->json, seconds) : EXIT_DONE;

@@ -17,6 +17,8 @@ typedef struct planned_file {
     hq_dataset_file file; /* entries 0: it is left out */
     hq_partition *partitions;
     size_t partition_count;
+    hq_error error; /* of one that is left out */
+    char *text;
 } planned_file;
 
 /* What the planning threads share. Each takes the next file, so a file that fails was taken after all before it: the
@@ -25,6 +27,7 @@ typedef struct file_planning {
     const hq_wanted *wanted;
     hq_remote *remote;
     uint64_t target_entries;
+    bool skips_bad;
     planned_file *files;       /* one for each wanted; written by the thread that took it */
     hq_schema *schema;         /* of the first file with entries; set before there are threads */
     atomic_size_t *dropped_by; /* for each of its fields, 1 + the wanted file that lacks it; 0: none does */
@@ -96,6 +99,12 @@ static void cut(planned_file *file, const uint64_t *borders, size_t border_count
     }
 }
 
+/* A question that is wrong is not the file's fault. */
+static bool is_of_file(hq_error error)
+{
+    return error && error != HQ_EINVAL && error != HQ_EINTERNAL && error != HQ_ECANCELLED;
+}
+
 /* Opens the file with its tree, takes what is to be known about it, and closes both. */
 static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reason)
 {
@@ -127,6 +136,11 @@ static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reas
     }
     tree_close(&tree);
     rootfile_close(&file);
+    if (planning->skips_bad && is_of_file(error)) {
+        planned->error = error;
+        planned->text = hq_strdup(reason->text);
+        return HQ_OK;
+    }
     return error;
 }
 
@@ -162,6 +176,10 @@ static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
         if (error)
             return error;
     }
+    for (size_t i = 0; !planning->schema && i < count; i++)
+        if (planning->files[i].error)
+            return hq_fail(reason, planning->files[i].error, "no file of this dataset that can be read has entries: %s",
+                           planning->files[i].text);
     if (!planning->schema) {
         hq_fail(reason, HQ_EINVAL, "there are no entries in this dataset: %s%s", planning->wanted->files[0].path,
                 count > 1 ? " and all other files are empty" : " is empty");
@@ -246,6 +264,8 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
     uint32_t *indexes = hq_calloc(count, sizeof *indexes); /* of the wanted files in the dataset */
     for (size_t i = 0; i < count; i++) {
         planned_file *planned = &planning->files[i];
+        if (planned->error)
+            dataset_note_left_out(dataset, planning->wanted->files[i].path, planned->error, planned->text);
         if (planned->file.entries == 0)
             continue;
         indexes[i] = (uint32_t)dataset->file_count;
@@ -263,12 +283,13 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
     return check_doubles(dataset, reason);
 }
 
-static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t target_entries, hq_dataset *dataset,
-                            hq_reason *reason)
+static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t target_entries, bool skips_bad,
+                            hq_dataset *dataset, hq_reason *reason)
 {
     file_planning planning = {.wanted = wanted,
                               .remote = remote,
                               .target_entries = target_entries,
+                              .skips_bad = skips_bad,
                               .files = hq_calloc(wanted->count, sizeof *planning.files),
                               .lock = PTHREAD_MUTEX_INITIALIZER};
     hq_error error = plan_all_files(&planning, reason);
@@ -278,6 +299,7 @@ static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t
         free(planning.files[i].file.path);
         free(planning.files[i].file.tree);
         free(planning.files[i].partitions);
+        free(planning.files[i].text);
     }
     free(planning.files);
     free(planning.dropped_by);
@@ -304,21 +326,21 @@ hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t targ
                       hq_reason *reason)
 {
     hq_remote *remote = remote_new(NULL);
-    hq_error error = dataset_plan_through(remote, specs, spec_count, target_entries, dataset_r, reason);
+    hq_error error = dataset_plan_through(remote, specs, spec_count, target_entries, false, dataset_r, reason);
     remote_free(&remote);
     return error;
 }
 
 hq_error dataset_plan_through(hq_remote *remote, const char *const *specs, size_t spec_count, uint64_t target_entries,
-                              hq_dataset **dataset_r, hq_reason *reason)
+                              bool skips_bad, hq_dataset **dataset_r, hq_reason *reason)
 {
     hq_wanted wanted;
     hq_dataset *dataset = hq_calloc(1, sizeof *dataset);
-    hq_error error = specs_expand(remote, specs, spec_count, &wanted, reason);
+    hq_error error = specs_expand(remote, specs, spec_count, skips_bad, &wanted, reason);
     if (!error && wanted.empty_partitions)
         plan_empty(dataset, specs[0], wanted.empty_partitions);
     else if (!error)
-        error = plan_wanted(remote, &wanted, target_entries, dataset, reason);
+        error = plan_wanted(remote, &wanted, target_entries, skips_bad, dataset, reason);
     wanted_clear(&wanted);
     if (error) {
         dataset_free(&dataset);
@@ -342,12 +364,60 @@ void dataset_free(hq_dataset **dataset_p)
         free(dataset->dropped[i].collection);
         free(dataset->dropped[i].member);
     }
+    for (size_t i = 0; i < dataset->left_out_count; i++) {
+        free(dataset->left_out[i].path);
+        free(dataset->left_out[i].text);
+    }
+    free(dataset->left_out);
     free(dataset->files);
     free(dataset->partitions);
     free(dataset->dropped);
     schema_free(&dataset->schema);
     free(dataset);
     *dataset_p = NULL;
+}
+
+void dataset_note_left_out(hq_dataset *dataset, const char *path, hq_error error, const char *text)
+{
+    /* Grown to powers of two. */
+    if ((dataset->left_out_count & (dataset->left_out_count - 1)) == 0)
+        dataset->left_out = hq_realloc(dataset->left_out, dataset->left_out_count ? 2 * dataset->left_out_count : 1,
+                                       sizeof *dataset->left_out);
+    dataset->left_out[dataset->left_out_count++] = (hq_left_out){hq_strdup(path), error, hq_strdup(text)};
+}
+
+void dataset_take_out(hq_dataset *dataset, const bool *is_out)
+{
+    uint32_t *places = hq_calloc(dataset->file_count + 1, sizeof *places);
+    size_t files = 0, partitions = 0;
+    for (size_t i = 0; i < dataset->file_count; i++) {
+        places[i] = (uint32_t)files;
+        if (!is_out[i]) {
+            dataset->files[files++] = dataset->files[i];
+            continue;
+        }
+        dataset->entries -= dataset->files[i].entries;
+        free(dataset->files[i].path);
+        free(dataset->files[i].tree);
+    }
+    for (size_t i = 0; i < dataset->partition_count; i++) {
+        hq_partition partition = dataset->partitions[i];
+        if (is_out[partition.file])
+            continue;
+        partition.file = places[partition.file];
+        dataset->partitions[partitions++] = partition;
+    }
+    dataset->file_count = files;
+    dataset->partition_count = partitions;
+    free(places);
+    for (size_t i = 0; i < dataset->dropped_count; i++) {
+        free(dataset->dropped[i].name);
+        free(dataset->dropped[i].collection);
+        free(dataset->dropped[i].member);
+    }
+    free(dataset->dropped); /* which name files by their index */
+    dataset->dropped = NULL;
+    dataset->dropped_count = 0;
 }
 
 hq_hash dataset_partition_identity(const hq_dataset *dataset, size_t index)

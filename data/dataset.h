@@ -11,6 +11,7 @@
 #ifndef HQ_DATA_DATASET_H
 #define HQ_DATA_DATASET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -37,6 +38,13 @@ typedef struct hq_dropped {
     uint32_t file;                    /* index into files */
 } hq_dropped;
 
+/* A file that was asked for and is none of the dataset's, because it cannot be read. */
+typedef struct hq_left_out {
+    char *path;
+    hq_error error;
+    char *text;
+} hq_left_out;
+
 typedef struct hq_dataset {
     hq_dataset_file *files; /* those that have entries */
     size_t file_count;
@@ -47,6 +55,8 @@ typedef struct hq_dataset {
                           type are dropped */
     hq_dropped *dropped;
     size_t dropped_count;
+    hq_left_out *left_out; /* in the order they were found in */
+    size_t left_out_count;
 } hq_dataset;
 
 /* Opens every file once and cuts it at borders into partitions of about target_entries, as even as the borders allow (a
@@ -60,9 +70,15 @@ typedef struct hq_dataset {
  */
 hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
                       hq_reason *reason);
-/* The same, with files of servers read through remote (data/remote.h) instead of one for this call. */
+/* The same, with files of servers read through remote (data/remote.h) instead of one for this call. With skips_bad a
+ * file that cannot be read (not there, truncated, no ROOT file, without such a tree) is left out and noted instead of
+ * failing all; a glob must still match something, and one file must be good: else it is the first bad one's error. */
 hq_error dataset_plan_through(struct hq_remote *remote, const char *const *specs, size_t spec_count,
-                              uint64_t target_entries, hq_dataset **dataset_r, hq_reason *reason);
+                              uint64_t target_entries, bool skips_bad, hq_dataset **dataset_r, hq_reason *reason);
+/* Notes a file as left out; the partitions stay. The texts are copied. */
+void dataset_note_left_out(hq_dataset *dataset, const char *path, hq_error error, const char *text);
+/* Takes files out, with their partitions and entries: those for which is_out has true. */
+void dataset_take_out(hq_dataset *dataset, const bool *is_out);
 void dataset_free(hq_dataset **dataset_p);
 
 /* The identity of one partition, partition_identity of its file, tree and entry range. */

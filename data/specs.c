@@ -156,7 +156,8 @@ static hq_error expand_url(struct hq_remote *remote, const char *spec, hq_wanted
     return error;
 }
 
-static hq_error expand_spec(struct hq_remote *remote, const char *spec, hq_wanted *wanted, hq_reason *reason)
+static hq_error expand_spec(struct hq_remote *remote, const char *spec, bool takes_missing, hq_wanted *wanted,
+                            hq_reason *reason)
 {
     if (source_is_url(spec))
         return expand_url(remote, spec, wanted, reason);
@@ -167,6 +168,10 @@ static hq_error expand_spec(struct hq_remote *remote, const char *spec, hq_wante
     if (strncmp(spec, empty_prefix, strlen(empty_prefix)) == 0)
         return hq_fail(reason, HQ_EINVAL, "\"%s\": after empty: comes the number of partitions, as in empty:1000",
                        spec);
+    if (takes_missing && !strpbrk(spec, "*?[") && !(colon && colon != spec && colon[1])) {
+        want(wanted, spec, NULL);
+        return HQ_OK;
+    }
     if (strpbrk(spec, "*?[") && !colon)
         return hq_fail(reason, HQ_ENOTFOUND, "\"%s\": no file matches", spec);
     if (!colon || colon == spec || colon[1] == 0)
@@ -174,21 +179,25 @@ static hq_error expand_spec(struct hq_remote *remote, const char *spec, hq_wante
                        colon ? "; a tree is named after a colon, FILE:TREE" : "");
     char *path = hq_strndup(spec, (size_t)(colon - spec));
     error = expand_path(path, colon + 1, wanted, reason);
+    if (error == HQ_ENOTFOUND && takes_missing && !strpbrk(path, "*?[")) {
+        want(wanted, path, colon + 1);
+        error = HQ_OK;
+    }
     if (error == HQ_ENOTFOUND)
         hq_fail(reason, error, strpbrk(path, "*?[") ? "\"%s\": no file matches" : "\"%s\": no such file", path);
     free(path);
     return error;
 }
 
-hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, hq_wanted *wanted_r,
-                      hq_reason *reason)
+hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, bool takes_missing,
+                      hq_wanted *wanted_r, hq_reason *reason)
 {
     *wanted_r = (hq_wanted){0};
     if (count == 0)
         return hq_fail(reason, HQ_EINVAL, "a dataset needs at least one file");
     for (size_t i = 0; i < count; i++) {
         hq_error error = is_empty_spec(specs[i]) ? expand_empty(specs[i], count, wanted_r, reason)
-                                                 : expand_spec(remote, specs[i], wanted_r, reason);
+                                                 : expand_spec(remote, specs[i], takes_missing, wanted_r, reason);
         if (error)
             return error;
     }

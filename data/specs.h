@@ -2,6 +2,7 @@
 #ifndef HQ_DATA_SPECS_H
 #define HQ_DATA_SPECS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,10 @@ typedef struct hq_wanted {
     uint64_t empty_partitions; /* the N of "empty:N"; then there are no files */
 } hq_wanted;
 
-/* Expands globs and splits trees from paths, in the order given; servers are asked through remote. *wanted_r is to be
- * cleared in any case. */
-hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, hq_wanted *wanted_r,
-                      hq_reason *reason);
+/* Expands globs and splits trees from paths, in the order given; servers are asked through remote. With takes_missing
+ * a path that is not there is wanted all the same. *wanted_r is to be cleared in any case. */
+hq_error specs_expand(struct hq_remote *remote, const char *const *specs, size_t count, bool takes_missing,
+                      hq_wanted *wanted_r, hq_reason *reason);
 void wanted_clear(hq_wanted *wanted);
 
 #endif

@@ -65,6 +65,7 @@ void failure_encode(const hq_failure *failure, hq_buffer *buffer)
     buffer_text(buffer, failure->reason.text);
     buffer_u64(buffer, failure->entry);
     buffer_u32(buffer, failure->line);
+    buffer_u8(buffer, failure->is_of_file);
 }
 
 hq_error failure_decode(const void *bytes, size_t size, hq_failure *failure_r)
@@ -73,6 +74,7 @@ hq_error failure_decode(const void *bytes, size_t size, hq_failure *failure_r)
     char *code = cursor_text(&cursor, 64);
     char *text = cursor_text(&cursor, sizeof failure_r->reason.text - 1);
     *failure_r = (hq_failure){.entry = cursor_u64(&cursor), .line = cursor_u32(&cursor)};
+    failure_r->is_of_file = cursor_u8(&cursor) != 0;
     hq_error error = cursor_is_complete(&cursor) ? HQ_OK : HQ_EPROTOCOL;
     if (!error) {
         failure_r->error = hq_error_from_name(code);

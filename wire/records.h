@@ -44,6 +44,8 @@ typedef struct hq_failure {
     hq_reason reason;
     uint64_t entry; /* in the file; HQ_EQUERY only */
     uint32_t line;  /* 0 if none */
+    bool
+        is_of_file; /* the bytes of the file could not be had or are not what they must be: the query is not at fault */
 } hq_failure;
 
 void failure_encode(const hq_failure *failure, hq_buffer *buffer);

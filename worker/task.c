@@ -210,6 +210,23 @@ static void run_loop(hq_task *task, const hq_order *order, const hq_file_entry *
     histset_reset(bench->hists);
 }
 
+/* What another file would not do. A limit may be the worker's, and a file that has changed is none that is bad. */
+static bool is_of_file(hq_error error)
+{
+    switch (error) {
+    case HQ_EFORMAT:
+    case HQ_EUNSUPPORTED:
+    case HQ_EIO:
+    case HQ_ENOTFOUND:
+    case HQ_EPROTOCOL: /* these three: of the server that has it */
+    case HQ_ETIMEOUT:
+    case HQ_EUNAVAILABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench *bench,
                          hq_outcome *outcome)
 {
@@ -219,6 +236,7 @@ static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, 
     hq_cache_entry **entries = hq_calloc(count, sizeof *entries);
     const hq_column **columns = hq_calloc(count, sizeof *columns);
     outcome->failure.error = get_columns(task, order, cache, &l, entries, columns, outcome);
+    outcome->failure.is_of_file = is_of_file(outcome->failure.error);
     outcome->read_bytes = l.bytes;
     if (!outcome->failure.error)
         run_loop(task, order, file, columns, bench, outcome);

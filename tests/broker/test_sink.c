@@ -120,7 +120,7 @@ static void the_result_is_that_of_the_tree_in_any_order(void **state)
         uint32_t *order = hq_calloc(p.count, sizeof *order);
         for (int repeat = 0; repeat < 8; repeat++) {
             shuffle(order, p.count, &seed);
-            hq_sink *sink = sink_new(p.count, p.shape);
+            hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
             if (repeat % 2)
                 sink_watch(sink);
             for (uint32_t i = 0; i < p.count; i++) {
@@ -156,7 +156,7 @@ static void large_sets_wait_packed(void **state)
     uint32_t order[13];
     for (int repeat = 0; repeat < 4; repeat++) {
         shuffle(order, p.count, &seed);
-        hq_sink *sink = sink_new(p.count, p.shape);
+        hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
         sink_watch(sink); /* in vain */
         assert_null(sink_so_far(sink));
         for (uint32_t i = 0; i < p.count; i++) {
@@ -177,7 +177,7 @@ static void each_subtask_counts_once(void **state)
     parts p;
     parts_fill(&p, 9, 7, false);
     hq_histset *expected = whole_tree_of(&p);
-    hq_sink *sink = sink_new(p.count, p.shape);
+    hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
     for (uint32_t i = 0; i < p.count; i++)
         for (uint32_t k = 0; k <= i; k++) { /* what came before comes again, and with other contents */
             const hq_buffer *contents = &p.list[k == i ? i : p.count - 1 - k].contents;
@@ -196,7 +196,7 @@ static void an_index_beyond_the_last_is_refused(void **state)
     (void)state;
     parts p;
     parts_fill(&p, 3, 7, false);
-    hq_sink *sink = sink_new(p.count, p.shape);
+    hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
     hq_reason reason = {{0}};
     static const uint32_t wrong[] = {3, 4, 64, 65, UINT32_MAX};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -216,7 +216,7 @@ static void bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later(voi
     parts p;
     parts_fill(&p, 2, 11, false);
     hq_histset *expected = whole_tree_of(&p);
-    hq_sink *sink = sink_new(p.count, p.shape);
+    hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
     sink_watch(sink);
     hq_histset *nothing_yet = histset_copy(sink_so_far(sink));
     for (size_t size = 1; size < p.list[0].contents.size; size++) {
@@ -247,7 +247,7 @@ static void a_query_whose_partials_are_all_empty_has_an_empty_result(void **stat
     double at = 0.5;
     hist_fill(used->hists[0], &at, 1); /* of the shape only the shape is used */
     for (uint32_t count = 1; count < 20; count++) {
-        hq_sink *sink = sink_new(count, used);
+        hq_sink *sink = sink_new(&count, 1, used, false);
         sink_watch(sink);
         for (uint32_t i = 0; i < count; i++)
             assert_int_equal(sink_add(sink, count - 1 - i, NULL, 0, NULL), HQ_OK);
@@ -267,7 +267,7 @@ static void so_far_is_the_sum_of_what_came(void **state)
     uint64_t seed = 5;
     uint32_t order[50];
     shuffle(order, 50, &seed);
-    hq_sink *sink = sink_new(p.count, p.shape);
+    hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
     for (uint32_t i = 0; i < 20; i++) {
         assert_int_equal(add(sink, &p, order[i]), HQ_OK);
         assert_true(histset_is_equal(sink_so_far(sink), p.shape)); /* nobody watches yet */
@@ -290,6 +290,59 @@ static void so_far_is_the_sum_of_what_came(void **state)
     parts_clear(&p);
 }
 
+/* Files of several sizes, some of which are left out half-way: what remains is bit for bit what a sink gives that
+ * never knew of them, whether or not that one could have left some out. */
+static void files_left_out_leave_no_trace(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {3, 1, 8, 5, 1, 1, 7, 2, 13, 4, 1};
+    enum { FILES = sizeof sizes / sizeof *sizes };
+    uint64_t seed = 11;
+    for (unsigned out = 0; out < 1 << FILES; out += 37) {
+        parts p, good = {0};
+        uint32_t total = 0, kept_sizes[FILES], order[64], file_of[64], rest[64], failed[FILES] = {0};
+        size_t kept = 0;
+        for (uint32_t f = 0; f < FILES; f++) {
+            for (uint32_t i = 0; i < sizes[f]; i++, total++) {
+                file_of[total] = f;
+                if (!(out >> f & 1))
+                    rest[good.count++] = total;
+            }
+            if (!(out >> f & 1))
+                kept_sizes[kept++] = sizes[f];
+        }
+        parts_fill(&p, total, seed++, true);
+        hq_sink *sink = sink_new(sizes, FILES, p.shape, true);
+        hq_sink *expected = kept ? sink_new(kept_sizes, kept, p.shape, false) : NULL;
+        for (uint32_t i = 0; i < good.count; i++)
+            assert_int_equal(sink_add(expected, i, p.list[rest[i]].contents.bytes, p.list[rest[i]].contents.size, NULL),
+                             HQ_OK);
+        sink_watch(sink);
+        shuffle(order, total, &seed);
+        for (uint32_t i = 0; i < total; i++) {
+            uint32_t f = file_of[order[i]];
+            assert_int_equal(sink_file(sink, order[i]), f);
+            /* A bad file gives what it has, but for the last one of its subtasks to come. */
+            if ((out >> f & 1) && ++failed[f] == sizes[f]) {
+                assert_false(sink_is_left_out(sink, f));
+                sink_leave_out(sink, f);
+                assert_true(sink_is_left_out(sink, f));
+                assert_true(sink_has(sink, order[i]));
+                assert_int_equal(add(sink, &p, order[i]), HQ_EEXISTS);
+            } else {
+                assert_int_equal(add(sink, &p, order[i]), HQ_OK);
+            }
+        }
+        assert_true(sink_is_complete(sink));
+        assert_int_equal(sink_done(sink), total);
+        assert_true(histset_is_equal(sink_result(sink), expected ? sink_result(expected) : p.shape));
+        assert_int_equal(hist_entries(sink_so_far(sink)->hists[1]), hist_entries(sink_result(sink)->hists[1]));
+        sink_free(&sink);
+        sink_free(&expected);
+        parts_clear(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +353,7 @@ int main(void)
         cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later),
         cmocka_unit_test(a_query_whose_partials_are_all_empty_has_an_empty_result),
         cmocka_unit_test(so_far_is_the_sum_of_what_came),
+        cmocka_unit_test(files_left_out_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,7 +174,7 @@ static void answer_that_lies_about_its_size_is_refused_5(void **state)
 static void failure_comes_back_and_every_truncation_is_refused_5(void **state)
 {
     (void)state;
-    hq_failure failure = {.error = HQ_EQUERY, .entry = 123456789012, .line = 7}, back;
+    hq_failure failure = {.error = HQ_EQUERY, .entry = 123456789012, .line = 7, .is_of_file = true}, back;
     hq_fail(&failure.reason, HQ_EQUERY, "q.py:7: index 3 of 2 Muon");
     hq_buffer bytes = {0};
     failure_encode(&failure, &bytes);
@@ -187,6 +187,7 @@ static void failure_comes_back_and_every_truncation_is_refused_5(void **state)
     assert_int_equal(back.error, HQ_EQUERY);
     assert_string_equal(back.reason.text, failure.reason.text);
     assert_true(back.entry == failure.entry);
+    assert_true(back.is_of_file);
     assert_int_equal(back.line, 7);
     buffer_u8(&bytes, 0); /* one byte too many */
     assert_int_equal(failure_decode(bytes.bytes, bytes.size, &back), HQ_EPROTOCOL);
@@ -200,6 +201,7 @@ static hq_error decode_failure(const char *code, const char *text, hq_failure *f
     buffer_text(&bytes, text);
     buffer_u64(&bytes, 0);
     buffer_u32(&bytes, 0);
+    buffer_u8(&bytes, 0);
     hq_error error = failure_decode(bytes.bytes, bytes.size, failure_r);
     buffer_clear(&bytes);
     return error;
