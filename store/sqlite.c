@@ -88,6 +88,17 @@ static hq_error check_identity(sqlite_store *store, bool *is_empty_r, hq_reason 
     return HQ_OK;
 }
 
+/* In one look, between whose parts no other process makes the file its own. */
+static hq_error look_at_identity(sqlite_store *store, bool *is_empty_r, hq_reason *reason)
+{
+    hq_error error = run(store, "BEGIN", "opening", reason);
+    if (error != HQ_OK)
+        return error;
+    error = check_identity(store, is_empty_r, reason);
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
+    return error;
+}
+
 static hq_error make_schema(sqlite_store *store, hq_reason *reason)
 {
     bool is_empty;
@@ -353,7 +364,7 @@ hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_re
         error = fail(store, "opening", reason);
     if (error == HQ_OK) {
         sqlite3_busy_timeout(store->db, timeout_ms);
-        error = check_identity(store, &is_empty, reason);
+        error = look_at_identity(store, &is_empty, reason);
     }
     if (error == HQ_OK)
         error = use_wal(store, reason);
