@@ -6,13 +6,14 @@
 #include "data/collections.h"
 #include "data/ntuple_decode.h"
 
-enum { MAX_LENGTH = 1 << 20 /* things that one array of fixed size holds */ };
+enum { MAX_LENGTH = 1 << 20 /* values of an array of fixed size, with all the arrays that it is in */ };
 
 /* Where the walk over the fields is. */
 typedef struct place {
     const char *path;
     hq_nt_level levels[HQ_MAX_DEPTH];
     uint32_t depth;
+    uint64_t length;        /* of all arrays of fixed size on the way, multiplied */
     const char *collection; /* of whose record the field is a part, and how much of the path that is; or NULL */
     size_t member_at;
     char between; /* what stands between the path and the name of a member */
@@ -141,7 +142,7 @@ static void add_plan(walk *w, const place *at, uint32_t id, hq_type type, bool i
     if (info->unreadable)
         return;
     plan.name = info->name;
-    if (at->collection && at->depth == 1 && at->levels[0].factor == 1) {
+    if (at->collection && at->depth == 1) {
         plan.collection = hq_strdup(at->collection);
         plan.member = hq_strdup(at->path + at->member_at);
     }
@@ -166,7 +167,7 @@ static void visit_leaf(walk *w, const place *at, uint32_t id)
     const hq_nt_field *field = &w->model->fields[id];
     if (is_behind_the_scenes(w, id))
         return;
-    if (begins_with(field->type, cardinality) && is_index(w, field)) {
+    if (!at->unreadable && begins_with(field->type, cardinality) && is_index(w, field)) {
         add_plan(w, at, id, strstr(field->type, "64_t") ? HQ_UINT64 : HQ_UINT32, true);
         return;
     }
@@ -208,12 +209,14 @@ static const char *find_or_add_counter(walk *w, const place *at, uint32_t id, bo
         if (w->model->fields[i].parent == HQ_NO_FIELD && strcmp(w->model->fields[i].name, name) == 0)
             found = w->model->fields[i].name;
     if (!found && !is_taken(w->columns, name)) {
-        add_plan(w, &(place){.path = name}, id, HQ_INT32, true);
+        add_plan(w, &(place){.path = name, .length = 1}, id, HQ_INT32, true);
         found = w->columns->plans[w->columns->plan_count - 1].name;
     }
     free(name);
     return found;
 }
+
+static const char too_deep[] = "its lists are nested deeper than hq's columns";
 
 static void visit_collection(walk *w, place *at, uint32_t id)
 {
@@ -222,12 +225,12 @@ static void visit_collection(walk *w, place *at, uint32_t id)
     if (!is_index(w, field))
         at->unreadable = "its lists are packed in a way that hq does not know";
     else if (at->depth == HQ_MAX_DEPTH)
-        at->unreadable = "its lists are nested deeper than hq's columns";
+        at->unreadable = too_deep;
     if (at->unreadable) {
         refuse(w, at, id, at->unreadable);
         return;
     }
-    at->levels[at->depth++] = (hq_nt_level){.field = id, .factor = 1};
+    at->levels[at->depth++] = (hq_nt_level){.field = id};
     if (field->child != HQ_NO_FIELD && fields[field->child].role == ROLE_RECORD) {
         if (is_nameless)
             at->between = '_';
@@ -241,14 +244,17 @@ static void visit_collection(walk *w, place *at, uint32_t id)
     visit_parts(w, at, id);
 }
 
-/* An array of fixed size within a list makes the list longer; else it is a list itself. */
+/* Each dimension is a level of lists, as in a TTree. */
 static void enter_array(place *at, uint64_t length)
 {
-    if (at->depth == 0)
-        at->levels[at->depth++] = (hq_nt_level){.field = HQ_NO_FIELD, .factor = 1};
-    hq_nt_level *level = &at->levels[at->depth - 1];
-    if (__builtin_mul_overflow(level->factor, length, &level->factor) || level->factor > MAX_LENGTH)
+    if (length > MAX_LENGTH || at->length * length > MAX_LENGTH)
         at->unreadable = "its arrays are too large";
+    else if (at->depth == HQ_MAX_DEPTH)
+        at->unreadable = too_deep;
+    if (at->unreadable)
+        return;
+    at->length *= length;
+    at->levels[at->depth++] = (hq_nt_level){.field = HQ_NO_FIELD, .length = length};
 }
 
 static void visit(walk *w, const place *above, uint32_t id)
@@ -287,7 +293,7 @@ static void visit(walk *w, const place *above, uint32_t id)
 
 static bool is_plain_list(const hq_nt_plan *plan)
 {
-    return plan->depth == 1 && plan->levels[0].field != HQ_NO_FIELD && plan->levels[0].factor == 1;
+    return plan->depth == 1 && plan->levels[0].field != HQ_NO_FIELD;
 }
 
 /* The physical index that a plain list is told by, or that a flat column of counts shows. */
@@ -364,24 +370,30 @@ static void gather_collections(const hq_nt_model *model, hq_nt_columns *columns)
     free(counted);
 }
 
-/* "float32", "float32[3]", "float32[nMuon]", "vector<vector<float32>>". */
+/* "float32", "float32[3][2]", "float32[nMuon]", "vector<vector<float32>[2]>". */
 static char *describe(const hq_nt_plan *plan)
 {
     char *text = hq_strdup(hq_type_name(plan->type));
-    for (uint32_t i = plan->depth; i-- > 0;) {
-        const hq_nt_level *level = &plan->levels[i];
-        char *inner = text;
-        bool is_array = level->factor != 1 || level->field == HQ_NO_FIELD;
-        if (is_array) {
-            text = hq_format("%s[%" PRIu64 "]", inner, level->factor);
+    for (uint32_t end = plan->depth; end > 0;) {
+        uint32_t begin = end - 1;
+        const hq_nt_level *level = &plan->levels[begin];
+        if (level->field != HQ_NO_FIELD) {
+            char *inner = text;
+            text = plan->depth == 1 && plan->counter ? hq_format("%s[%s]", inner, plan->counter)
+                                                     : hq_format("vector<%s>", inner);
             free(inner);
-            inner = text;
-        }
-        if (level->field == HQ_NO_FIELD)
+            end = begin;
             continue;
-        text = plan->depth == 1 && plan->counter && !is_array ? hq_format("%s[%s]", inner, plan->counter)
-                                                              : hq_format("vector<%s>", inner);
-        free(inner);
+        }
+        /* Arrays in arrays: the outermost dimension stands first. */
+        while (begin > 0 && plan->levels[begin - 1].field == HQ_NO_FIELD)
+            begin--;
+        for (uint32_t i = begin; i < end; i++) {
+            char *longer = hq_format("%s[%" PRIu64 "]", text, plan->levels[i].length);
+            free(text);
+            text = longer;
+        }
+        end = begin;
     }
     return text;
 }
@@ -392,7 +404,7 @@ void ntcolumns_make(const hq_nt_model *model, hq_nt_columns *columns_r)
     walk w = {.model = model, .columns = columns_r};
     for (uint32_t i = 0; i < model->field_count; i++)
         if (model->fields[i].parent == HQ_NO_FIELD)
-            visit(&w, &(place){.path = model->fields[i].name, .between = '.'}, i);
+            visit(&w, &(place){.path = model->fields[i].name, .between = '.', .length = 1}, i);
     gather_collections(model, columns_r);
     for (size_t i = 0; i < columns_r->plan_count; i++) {
         const hq_nt_plan *plan = &columns_r->plans[i];

@@ -11,8 +11,8 @@
 
 /* A step from the entry to its values: from each thing of the level above to a list of things. */
 typedef struct hq_nt_level {
-    uint32_t field; /* the collection whose index says how long the list is; HQ_NO_FIELD: it always has factor things */
-    uint64_t factor; /* how many things each element of the collection is: more than 1 for arrays within */
+    uint32_t field;  /* the collection whose index says how long the list is; HQ_NO_FIELD for an array of fixed size, */
+    uint64_t length; /* which this is */
 } hq_nt_level;
 
 typedef struct hq_nt_plan {

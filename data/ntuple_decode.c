@@ -483,11 +483,10 @@ bool page_offsets(const hq_nt_column *column, const uint8_t *page, uint32_t elem
         if (!next_ends(column, page, elements, first + i, part, &sum, ends, chunk))
             return false;
         for (size_t j = 0; j < part; j++)
-            offsets_r[i + j] = (uint32_t)(ends->base + (chunk[j] - ends->start) * ends->factor);
+            offsets_r[i + j] = (uint32_t)(ends->base + (chunk[j] - ends->start));
     }
     uint64_t end;
-    return !__builtin_mul_overflow(ends->last - ends->start, ends->factor, &end) &&
-           !__builtin_add_overflow(end, ends->base, &end) && end <= UINT32_MAX;
+    return !__builtin_add_overflow(ends->last - ends->start, ends->base, &end) && end <= UINT32_MAX;
 }
 
 bool page_counts(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,

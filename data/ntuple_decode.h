@@ -37,11 +37,10 @@ void page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elem
 
 /* The lists' ends that a page of an index holds, from the first on: where it is to go on, and how. */
 typedef struct hq_ends {
-    uint64_t last;   /* the end of the list before; 0 at the begin of a cluster */
-    uint64_t start;  /* what is to be subtracted from all ends */
-    uint64_t factor; /* what they are then to be multiplied by */
-    uint64_t base;   /* and what is to be added */
-    uint64_t most;   /* no end is above */
+    uint64_t last;  /* the end of the list before; 0 at the begin of a cluster */
+    uint64_t start; /* what is to be subtracted from all ends */
+    uint64_t base;  /* and what is to be added */
+    uint64_t most;  /* no end is above */
 } hq_ends;
 
 /* Elements first up to first + count of a page as offsets of a column, what is before being passed over. False if an
@@ -52,8 +51,8 @@ bool page_offsets(const hq_nt_column *column, const uint8_t *page, uint32_t elem
 /* One element. */
 uint64_t page_end(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t index);
 
-/* Lengths of the lists, as the elements of a column that counts them. As page_offsets otherwise; start, factor and base
- * are not used. */
+/* Lengths of the lists, as the elements of a column that counts them. As page_offsets otherwise; start and base are not
+ * used. */
 bool page_counts(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,
                  hq_ends *ends, hq_type type, void *values_r);
 

@@ -114,7 +114,6 @@ static hq_error open_index(reader *r, const hq_page_job *job, const uint8_t *raw
 
 typedef struct index_target {
     reader *r;
-    uint64_t factor;
     size_t next;       /* the segment that has not begun */
     uint32_t *offsets; /* behind the first; NULL for a column of counts, */
     void *counts;      /* which these are */
@@ -128,9 +127,9 @@ static void begin_segments(index_target *target, size_t upto)
     for (; target->next <= upto && target->next < r->segment_count; target->next++) {
         segment *s = &r->segments[target->next];
         const hq_ends *before = target->next > 0 ? &r->segments[target->next - 1].ends : NULL;
-        s->ends = (hq_ends){.factor = target->factor, .most = MOST_ELEMENTS};
+        s->ends = (hq_ends){.most = MOST_ELEMENTS};
         if (before)
-            s->ends.base = before->base + (before->last - before->start) * target->factor;
+            s->ends.base = before->base + (before->last - before->start);
         uint64_t zeros = s->zeros > s->first ? s->zeros - s->first : 0, lists = s->last - s->first;
         for (uint64_t i = 0; target->offsets && i < zeros && i < lists; i++)
             target->offsets[s->base + i] = (uint32_t)s->ends.base;
@@ -161,12 +160,12 @@ static hq_error use_index(hq_fetcher *fetcher, const hq_page_job *job, const uin
 }
 
 /* The offsets or counts that an index tells. */
-static hq_error read_index(reader *r, const hq_nt_field *field, uint64_t factor, uint32_t *offsets, void *counts)
+static hq_error read_index(reader *r, const hq_nt_field *field, uint32_t *offsets, void *counts)
 {
     hq_error error = plan_pages(r, field, true);
     if (error)
         return error;
-    index_target target = {.r = r, .factor = factor, .offsets = offsets, .counts = counts};
+    index_target target = {.r = r, .offsets = offsets, .counts = counts};
     error = fetcher_run(&r->fetch, use_index, &target);
     if (!error)
         begin_segments(&target, r->segment_count);
@@ -174,15 +173,14 @@ static hq_error read_index(reader *r, const hq_nt_field *field, uint64_t factor,
 }
 
 /* From the lists of each segment to what is in them. */
-static hq_error descend(reader *r, uint64_t factor)
+static hq_error descend(reader *r)
 {
     r->things = 0;
     r->per_entry = 0;
     for (size_t i = 0; i < r->segment_count; i++) {
         segment *s = &r->segments[i];
-        if (__builtin_mul_overflow(s->ends.start, factor, &s->first) ||
-            __builtin_mul_overflow(s->ends.last, factor, &s->last))
-            return damaged(r, s, "it has more values than there can be");
+        s->first = s->ends.start;
+        s->last = s->ends.last;
         s->base = r->things;
         r->things += s->last - s->first;
         if (r->things > UINT32_MAX)
@@ -192,20 +190,20 @@ static hq_error descend(reader *r, uint64_t factor)
 }
 
 /* Offsets of a level whose lists all have the same length. */
-static hq_error count_fixed(reader *r, uint64_t factor, uint32_t *offsets)
+static hq_error count_fixed(reader *r, uint64_t length, uint32_t *offsets)
 {
     uint64_t lists = r->things;
-    if (__builtin_mul_overflow(r->things, factor, &r->things) || r->things > UINT32_MAX)
+    if (__builtin_mul_overflow(r->things, length, &r->things) || r->things > UINT32_MAX)
         return fetcher_too_large(&r->fetch, UINT64_MAX);
     for (uint64_t i = 0; i <= lists; i++)
-        offsets[i] = (uint32_t)(i * factor);
+        offsets[i] = (uint32_t)(i * length);
     for (size_t i = 0; i < r->segment_count; i++) {
         segment *s = &r->segments[i];
-        s->base *= factor;
-        if (__builtin_mul_overflow(s->first, factor, &s->first) || __builtin_mul_overflow(s->last, factor, &s->last))
+        s->base *= length;
+        if (__builtin_mul_overflow(s->first, length, &s->first) || __builtin_mul_overflow(s->last, length, &s->last))
             return damaged(r, s, "it has more values than there can be");
     }
-    r->per_entry *= factor;
+    r->per_entry *= length;
     return HQ_OK;
 }
 
@@ -223,10 +221,10 @@ static hq_error read_level(reader *r, uint32_t number)
     r->counts[number] = r->things;
     offsets[0] = 0;
     if (level->field == HQ_NO_FIELD)
-        return count_fixed(r, level->factor, offsets);
+        return count_fixed(r, level->length, offsets);
     const hq_nt_field *field = &r->fetch.place->model->fields[level->field];
-    hq_error error = read_index(r, field, level->factor, offsets + 1, NULL);
-    return error ? error : descend(r, level->factor);
+    hq_error error = read_index(r, field, offsets + 1, NULL);
+    return error ? error : descend(r);
 }
 
 /* --- Values --- */
@@ -256,7 +254,7 @@ static hq_error use_values(hq_fetcher *fetcher, const hq_page_job *job, const ui
 static hq_error read_numbers(reader *r, void *values)
 {
     const hq_nt_field *field = &r->fetch.place->model->fields[r->plan->field];
-    hq_error error = r->plan->is_count ? read_index(r, field, 1, NULL, values) : plan_pages(r, field, false);
+    hq_error error = r->plan->is_count ? read_index(r, field, NULL, values) : plan_pages(r, field, false);
     if (error)
         return error;
     size_t width = hq_type_size(r->plan->type);

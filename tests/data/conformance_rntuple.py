@@ -60,8 +60,8 @@ class Ntuple:
         if field.struct_role in (VARIANT, STREAMER) or field.type_name == TEXT:
             return
         if field.repetition:
-            levels = levels or [numpy.arange(self.ntuple.num_entries + 1)]
-            levels = levels[:-1] + [levels[-1] * field.repetition]
+            lists = levels[-1][-1] if levels else self.ntuple.num_entries
+            levels = levels + [numpy.arange(lists + 1) * field.repetition]
         if field.struct_role == LEAF and not children:
             if field.type_name.startswith(CARDINALITY):
                 self.columns[path] = levels, numpy.diff(self.ends(number))
@@ -172,6 +172,8 @@ def write_with_uproot(path):
         columns["flag"] = generator.integers(0, 2, entries).astype(bool)
         columns["text"] = awkward.Array(["x" * int(n) for n in counts])
         columns["fixed"] = generator.normal(size=(entries, 3)).astype(numpy.float32)
+        columns["matrix"] = generator.normal(size=(entries, 3, 2))
+        columns["points"] = lists(counts, awkward.from_numpy(generator.normal(size=(counts.sum(), 3)), regulararray=True))
         columns["list"] = lists(counts, generator.integers(-9, 9, counts.sum()).astype(numpy.int16))
         columns["flags"] = lists(counts, generator.integers(0, 2, counts.sum()).astype(bool))
         columns["lists"] = lists(counts, lists(inner, generator.normal(size=total)))
@@ -198,6 +200,26 @@ def write_with_uproot(path):
         ntuple.extend(batch(400))
 
 
+def compare_with_arrays(comparison, path):
+    """Arrays of fixed size are as deep as in uproot's own arrays, and in a TTree of the same numbers."""
+    tree_path = str(path) + ".tree"
+    ntuple = uproot.open(path)["Events"]
+    with uproot.recreate(tree_path) as file:
+        names = ("fixed", "matrix")
+        file["Events"] = {name: awkward.to_numpy(ntuple[name].array()) for name in names}
+    for name in ("fixed", "matrix", "points", "lists"):
+        array = ntuple[name].array()
+        wanted = array.ndim - 1, awkward.to_numpy(awkward.flatten(array, axis=None)).tobytes()
+        for source in (path, tree_path):
+            entries, columns, _ = comparison.dump.open(source, "Events")
+            if name in columns:
+                offsets, values = read(comparison.dump, name, *columns[name], 0, entries)
+                if (len(offsets), values.tobytes()) != wanted:
+                    comparison.fail(source, name, "is not as uproot has it: depth", len(offsets), "and", wanted[0])
+            elif source == path or name in names:
+                comparison.fail(source, name, "is no column")
+
+
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 
 
@@ -217,6 +239,7 @@ def main():
                 if class_name == "ROOT::RNTuple":
                     comparison.compare_ntuple(f"{path.name}:{key}", path, key, file[key])
         samples = comparison.ntuples, comparison.columns
+        compare_with_arrays(comparison, f"{folder}/uproot.root")
         for case in written_cases(folder):
             entries, columns, _ = comparison.dump.open(case.path, "T")
             if entries != case.entries or set(columns) != set(case.columns):

@@ -350,6 +350,16 @@ def collections(path, index, **options):
         Field("_0", "std::array<bool,2>", 22, repeat=2), Field("_0", "bool", 23),
         Field("s", "std::string"), Field("either", "std::variant<float,double>", role=VARIANT),
         Field("_0", "float", 26), Field("object", "TObject", role=STREAMER),
+        Field("vaa", "std::vector<std::array<std::array<float,2>,3>>", role=COLLECTION),
+        Field("_0", "std::array<std::array<float,2>,3>", 29, repeat=3), Field("_0", "std::array<float,2>", 30, repeat=2),
+        Field("_0", "float", 31),
+        Field("ava", "std::array<std::vector<std::array<float,3>>,2>", repeat=2),
+        Field("_0", "std::vector<std::array<float,3>>", 33, COLLECTION), Field("_0", "std::array<float,3>", 34, repeat=3),
+        Field("_0", "float", 35),
+        Field("wide", "std::array<std::array<float,2048>,2048>", repeat=2048),
+        Field("_0", "std::array<float,2048>", 37, repeat=2048), Field("_0", "float", 38),
+        Field("nested", "std::array<…>", repeat=2), *(Field("_0", "std::array<…>", 40 + i, repeat=2) for i in range(4)),
+        Field("_0", "float", 44),
     ]  # fmt: skip
     columns, streams, expected = [], [], {}
 
@@ -378,7 +388,7 @@ def collections(path, index, **options):
     p, m = vector(3, n)
     expected["vv"] = [o, p], values(4, S_INT32, "int32", m)
     o, n = vector(5, SIZES)
-    expected["va"] = [o * 3], values(7, REAL32, "float32", [3 * i for i in n])
+    expected["va"] = [o, 3 * numpy.arange(o[-1] + 1)], values(7, REAL32, "float32", [3 * i for i in n])
     o, n = vector(9, [2 * i for i in SIZES])
     expected["av"] = [numpy.arange(ENTRIES + 1) * 2, o], values(10, S_REAL64, "float64", n)
     o, n = vector(11, SIZES)
@@ -390,9 +400,17 @@ def collections(path, index, **options):
     expected["Track_"] = [], numpy.diff(o).astype(numpy.int32)
     expected["Track.charge"] = [o], values(19, S_INT16, "int16", n)
     expected["Track.p4.x"] = [o], values(21, REAL64, "float64", n)
-    expected["aa"] = [numpy.arange(ENTRIES + 1) * 6], values(24, BIT, "bool", [6 * i for i in SIZES])
+    expected["aa"] = [numpy.arange(ENTRIES + 1) * 3, numpy.arange(3 * ENTRIES + 1) * 2], values(24, BIT, "bool", [6 * i for i in SIZES])
     vector(25, SIZES)
     add(CHAR, 25, [numpy.zeros(0)] * 3)
+    o, n = vector(29, SIZES)
+    three, two = 3 * numpy.arange(o[-1] + 1), 2 * numpy.arange(3 * o[-1] + 1)
+    expected["vaa"] = [o, three, two], values(32, S_REAL32, "float32", [6 * i for i in n])
+    o, n = vector(34, [2 * i for i in SIZES])
+    pairs, three = numpy.arange(ENTRIES + 1) * 2, 3 * numpy.arange(o[-1] + 1)
+    expected["ava"] = [pairs, o, three], values(36, REAL32, "float32", [3 * i for i in n])
+    add(REAL32, 39, [numpy.zeros(0)] * 3)
+    add(REAL32, 45, [numpy.zeros(0)] * 3)
     clusters = [
         (BORDERS[i], SIZES[i], [cut_pages(stream[i], generator) for stream in streams]) for i in range(len(SIZES))
     ]

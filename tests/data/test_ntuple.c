@@ -159,6 +159,17 @@ static void check_member(const hq_tree *tree, const char *name, const char *coll
     assert_true(is_same_text(field->member, member));
 }
 
+/* Every dimension of an array is a level of lists, and the outermost stands first in the type. */
+static void check_type(const hq_tree *tree, const char *name, unsigned depth, const char *type)
+{
+    const hq_field *field = schema_find(tree_schema(tree), name);
+    assert_non_null(field);
+    assert_int_equal(field->depth, depth);
+    for (size_t i = 0; i < tree_branch_count(tree); i++)
+        if (strcmp(tree_branch(tree, i)->name, name) == 0)
+            assert_string_equal(tree_branch(tree, i)->type, type);
+}
+
 static void test_collections_and_reasons(void **state)
 {
     (void)state;
@@ -169,10 +180,15 @@ static void test_collections_and_reasons(void **state)
     check_member(tree, "Track.p4.x", "Track", "p4.x");
     check_member(tree, "Track.charge", "Track", "charge"); /* of a base class */
     check_member(tree, "v", NULL, NULL);
-    assert_int_equal(schema_find(tree_schema(tree), "va")->depth, 1);
-    assert_int_equal(schema_find(tree_schema(tree), "av")->depth, 2);
+    check_type(tree, "va", 2, "vector<float32[3]>");
+    check_type(tree, "av", 2, "vector<float64>[2]");
+    check_type(tree, "aa", 2, "bool[3][2]");
+    check_type(tree, "vaa", 3, "vector<float32[3][2]>");
+    check_type(tree, "ava", 3, "vector<float32[3]>[2]");
+    check_type(tree, "Muon_pt", 1, "float32[nMuon]");
     static const char *const reasons[][2] = {
-        {"s", "texts"}, {"either", "variant"}, {"object", "not split"}, {NULL, NULL}};
+        {"s", "texts"},        {"either", "variant"},       {"object", "not split"},
+        {"wide", "too large"}, {"nested", "nested deeper"}, {NULL, NULL}};
     for (size_t i = 0; reasons[i][0]; i++) {
         hq_reason reason = {""};
         hq_column *column = NULL;
