@@ -233,10 +233,12 @@ static hq_error check_doubles(const hq_dataset *dataset, hq_reason *reason)
 /* The columns that all files have, and those that some file lacks. */
 static void gather_schema(const file_planning *planning, const uint32_t *indexes, hq_dataset *dataset)
 {
+    /* Of the first file with entries; if there is none, planning has failed before. */
+    const hq_schema *first = planning->schema;
     size_t capacity = 0;
     dataset->schema = schema_new();
-    for (size_t i = 0; i < planning->schema->count; i++) {
-        const hq_field *field = &planning->schema->fields[i];
+    for (size_t i = 0; first && i < first->count; i++) {
+        const hq_field *field = &first->fields[i];
         size_t by = atomic_load(&planning->dropped_by[i]);
         if (by == 0) {
             schema_add(dataset->schema, field->name, field->collection, field->member, field->type, field->depth);

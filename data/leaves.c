@@ -150,7 +150,7 @@ static void find_objects(hq_layouts *layouts, const hq_branch *branch, const hq_
     }
     found->root = layout_branch(layouts, branch, leaf);
     const hq_node *item = found->root->child_count > 0 ? found->root->children[0].node : NULL;
-    bool is_vector = found->root->kind == NODE_LIST && found->root->is_framed && item->kind == NODE_NUMBER &&
+    bool is_vector = found->root->kind == NODE_LIST && found->root->is_framed && item && item->kind == NODE_NUMBER &&
                      item->number.packing == PACKED_NOT;
     found->plan.counter = is_item(branch) ? leaf->counter : NULL;
     if (!is_vector)

@@ -410,7 +410,7 @@ void ntcolumns_make(const hq_nt_model *model, hq_nt_columns *columns_r)
         const hq_nt_plan *plan = &columns_r->plans[i];
         schema_add(columns_r->schema, plan->name, plan->collection, plan->member, plan->type, plan->depth);
     }
-    for (size_t i = 0, plan = 0; i < columns_r->info_count; i++)
+    for (size_t i = 0, plan = 0; i < columns_r->info_count && plan < columns_r->plan_count; i++)
         if (!columns_r->infos[i].unreadable)
             columns_r->infos[i].type = describe(&columns_r->plans[plan++]);
 }
