@@ -51,32 +51,37 @@ static const char LARGE_PASSES[] =
 
 enum { LARGE_LOOPS = 60, LARGE_CODE = 4000 };
 
-jit_level code_level(const hq_program *program)
+static jit_level level_of(const hq_program *program)
 {
     return program->loop_count > LARGE_LOOPS || program->code_count > LARGE_CODE ? JIT_QUICK : JIT_GOOD;
 }
 
-static hq_error optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, jit_level level, hq_reason *reason)
+static hq_error optimise(const code_unit *unit, hq_reason *reason)
 {
     char *message = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message)) {
+    if (LLVMVerifyModule(unit->module, LLVMReturnStatusAction, &message)) {
         hq_error code = hq_fail(reason, HQ_EINTERNAL, "compiling the query: %s", message);
         LLVMDisposeMessage(message);
         return code;
     }
     LLVMDisposeMessage(message);
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(module, level == JIT_QUICK ? LARGE_PASSES : PASSES, machine, options);
+    LLVMErrorRef error = LLVMRunPasses(unit->module, unit->level == JIT_QUICK ? LARGE_PASSES : PASSES, unit->machine,
+                                       options);
     LLVMDisposePassBuilderOptions(options);
     return error ? jit_fail(reason, error, "optimising") : HQ_OK;
 }
 
-hq_error code_module(const hq_program *program, LLVMTargetMachineRef machine, code_unit *unit_r, hq_reason *reason)
+hq_error code_module(const hq_program *program, code_unit *unit_r, hq_reason *reason)
 {
-    code_unit unit = {.context = LLVMContextCreate()};
+    code_unit unit = {.level = level_of(program)};
+    unit.machine = jit_take_machine(unit.level, reason);
+    if (!unit.machine)
+        return HQ_EUNSUPPORTED;
+    unit.context = LLVMContextCreate();
     unit.module = LLVMModuleCreateWithNameInContext("hq", unit.context);
-    char *triple = LLVMGetTargetMachineTriple(machine);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    char *triple = LLVMGetTargetMachineTriple(unit.machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(unit.machine);
     LLVMSetTarget(unit.module, triple);
     LLVMSetModuleDataLayout(unit.module, layout);
     LLVMDisposeTargetData(layout);
@@ -88,7 +93,7 @@ hq_error code_module(const hq_program *program, LLVMTargetMachineRef machine, co
     LLVMDisposeBuilder(emit.builder);
     emit_clear(&emit);
 
-    hq_error error = optimise(unit.module, machine, code_level(program), reason);
+    hq_error error = optimise(&unit, reason);
     if (error)
         code_unit_clear(&unit);
     else
@@ -100,25 +105,21 @@ void code_unit_clear(code_unit *unit)
 {
     LLVMDisposeModule(unit->module);
     LLVMContextDispose(unit->context);
+    jit_give_machine(&unit->machine, unit->level);
     *unit = (code_unit){0};
 }
 
 static hq_error make_code(hq_code *code, const hq_program *program, hq_reason *reason)
 {
-    jit_level level = code_level(program);
-    LLVMTargetMachineRef machine = jit_take_machine(level, reason);
-    if (!machine)
-        return HQ_EUNSUPPORTED;
     code_unit unit;
-    hq_error error = code_module(program, machine, &unit, reason);
-    if (!error) {
-        char name[JIT_NAME_SIZE];
-        jit_new_name(name);
-        LLVMSetValueName2(LLVMGetNamedFunction(unit.module, CODE_FUNCTION_NAME), name, strlen(name));
-        error = jit_link(machine, unit.module, name, &code->piece, reason);
-        code_unit_clear(&unit);
-    }
-    jit_give_machine(&machine, level);
+    hq_error error = code_module(program, &unit, reason);
+    if (error)
+        return error;
+    char name[JIT_NAME_SIZE];
+    jit_new_name(name);
+    LLVMSetValueName2(LLVMGetNamedFunction(unit.module, CODE_FUNCTION_NAME), name, strlen(name));
+    error = jit_link(unit.machine, unit.module, name, &code->piece, reason);
+    code_unit_clear(&unit);
     return error;
 }
 

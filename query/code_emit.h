@@ -150,6 +150,12 @@ LLVMValueRef emit_intrinsic(hq_emit *emit, const char *name, LLVMTypeRef *types,
                             LLVMValueRef *arguments, size_t argument_count);
 LLVMBasicBlockRef emit_new_block(hq_emit *emit, const char *name);
 LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, bool is_pure);
+/* Calls a function of that name with the types that the arguments have; it is declared at its first call. */
+LLVMValueRef emit_call(hq_emit *emit, const char *name, LLVMTypeRef result, LLVMValueRef *arguments, unsigned count);
+/* Visits every expression of a statement, or of the statements of a block (NULL: none), with all that stand in them. */
+typedef void hq_visit(const hq_expr *expr, void *context);
+void emit_visit_stmt(const hq_stmt *stmt, hq_visit *visit, void *context);
+void emit_visit_block(const hq_block *block, hq_visit *visit, void *context);
 
 /* A call of a function of MATH_FUNCTIONS; b is NULL if it takes one argument. */
 LLVMValueRef emit_math_call(hq_emit *emit, size_t index, LLVMValueRef a, LLVMValueRef b);

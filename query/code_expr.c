@@ -42,6 +42,18 @@ LLVMValueRef emit_declare(hq_emit *emit, const char *name, LLVMTypeRef type, boo
     return function;
 }
 
+LLVMValueRef emit_call(hq_emit *emit, const char *name, LLVMTypeRef result, LLVMValueRef *arguments, unsigned count)
+{
+    LLVMTypeRef types[8];
+    for (unsigned i = 0; i < count; i++)
+        types[i] = LLVMTypeOf(arguments[i]);
+    LLVMTypeRef type = LLVMFunctionType(result, types, count, false);
+    LLVMValueRef function = LLVMGetNamedFunction(emit->module, name);
+    if (!function)
+        function = emit_declare(emit, name, type, false);
+    return LLVMBuildCall2(emit->builder, type, function, arguments, count, "");
+}
+
 LLVMValueRef emit_invariant_load(hq_emit *emit, LLVMTypeRef type, LLVMValueRef address)
 {
     LLVMValueRef load = LLVMBuildLoad2(emit->builder, type, address, "");
@@ -383,4 +395,34 @@ LLVMValueRef emit_expr(hq_emit *emit, const hq_expr *expr)
     default:
         return expr->type == SCALAR_FLOAT ? float_binary(emit, expr) : int_binary(emit, expr);
     }
+}
+
+/* --- all expressions --- */
+
+static void visit_expr(const hq_expr *expr, hq_visit *visit, void *context)
+{
+    if (!expr)
+        return;
+    visit(expr, context);
+    visit_expr(expr->a, visit, context);
+    visit_expr(expr->b, visit, context);
+    visit_expr(expr->c, visit, context);
+}
+
+void emit_visit_block(const hq_block *block, hq_visit *visit, void *context)
+{
+    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next)
+        emit_visit_stmt(stmt, visit, context);
+}
+
+void emit_visit_stmt(const hq_stmt *stmt, hq_visit *visit, void *context)
+{
+    visit_expr(stmt->a, visit, context);
+    visit_expr(stmt->b, visit, context);
+    visit_expr(stmt->c, visit, context);
+    for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
+        visit_expr(stmt->fill[i], visit, context);
+    emit_visit_block(stmt->head, visit, context);
+    emit_visit_block(stmt->body, visit, context);
+    emit_visit_block(stmt->other, visit, context);
 }

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "query/code_jit.h"
 #include "query/code_module.h"
 
 static hq_error list_assembly(LLVMTargetMachineRef machine, LLVMModuleRef module, char **text_r, hq_reason *reason)
@@ -28,19 +27,14 @@ static void list_module(LLVMModuleRef module, char **text_r)
 
 hq_error code_list(const hq_program *program, hq_listing listing, char **text_r, hq_reason *reason)
 {
-    jit_level level = code_level(program);
-    LLVMTargetMachineRef machine = jit_take_machine(level, reason);
-    if (!machine)
-        return HQ_EUNSUPPORTED;
     code_unit unit;
-    hq_error error = code_module(program, machine, &unit, reason);
-    if (!error) {
-        if (listing == HQ_LISTING_IR)
-            list_module(unit.module, text_r);
-        else
-            error = list_assembly(machine, unit.module, text_r, reason);
-        code_unit_clear(&unit);
-    }
-    jit_give_machine(&machine, level);
+    hq_error error = code_module(program, &unit, reason);
+    if (error)
+        return error;
+    if (listing == HQ_LISTING_IR)
+        list_module(unit.module, text_r);
+    else
+        error = list_assembly(unit.machine, unit.module, text_r, reason);
+    code_unit_clear(&unit);
     return error;
 }

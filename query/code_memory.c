@@ -87,18 +87,6 @@ int32_t code_sort(code_state *state, int64_t base, int64_t count, int32_t spec, 
 
 /* --- the code that calls it --- */
 
-static LLVMValueRef call(hq_emit *emit, const char *name, LLVMTypeRef result, LLVMValueRef *arguments, unsigned count)
-{
-    LLVMTypeRef types[8];
-    for (unsigned i = 0; i < count; i++)
-        types[i] = LLVMTypeOf(arguments[i]);
-    LLVMTypeRef type = LLVMFunctionType(result, types, count, false);
-    LLVMValueRef function = LLVMGetNamedFunction(emit->module, name);
-    if (!function)
-        function = emit_declare(emit, name, type, false);
-    return LLVMBuildCall2(emit->builder, type, function, arguments, count, "");
-}
-
 static LLVMValueRef word_address(hq_emit *emit, const hq_expr *index)
 {
     LLVMValueRef at = emit_expr(emit, index);
@@ -128,7 +116,7 @@ void emit_room(hq_emit *emit, const hq_stmt *stmt)
     LLVMValueRef before = LLVMBuildLoad2(emit->builder, emit->i64, emit->slots[stmt->slot], "");
     LLVMValueRef arguments[5] = {emit->state, emit_expr(emit, stmt->a), emit_expr(emit, stmt->c), before,
                                  stmt->b ? emit_expr(emit, stmt->b) : zero};
-    LLVMValueRef base = call(emit, CODE_ROOM_NAME, emit->i64, arguments, 5);
+    LLVMValueRef base = emit_call(emit, CODE_ROOM_NAME, emit->i64, arguments, 5);
     emit_demand(emit, LLVMBuildICmp(emit->builder, LLVMIntSGE, base, zero, ""), stmt->index);
     LLVMBuildStore(emit->builder, base, emit->slots[stmt->slot]);
 }
@@ -137,7 +125,7 @@ void emit_sort(hq_emit *emit, const hq_stmt *stmt)
 {
     LLVMValueRef arguments[5] = {emit->state, emit_expr(emit, stmt->a), emit_expr(emit, stmt->b),
                                  LLVMConstInt(emit->i32, stmt->slot, false), emit_expr(emit, stmt->c)};
-    LLVMValueRef is_done = call(emit, CODE_SORT_NAME, emit->i32, arguments, 5);
+    LLVMValueRef is_done = emit_call(emit, CODE_SORT_NAME, emit->i32, arguments, 5);
     emit_demand(emit, LLVMBuildICmp(emit->builder, LLVMIntNE, is_done, LLVMConstInt(emit->i32, 0, false), ""),
                 stmt->index);
 }
@@ -147,7 +135,7 @@ void emit_kernel(hq_emit *emit, const hq_stmt *stmt)
     char name[64];
     snprintf(name, sizeof name, CODE_KERNEL_FORMAT, (size_t)stmt->index);
     LLVMValueRef arguments[2] = {word_address(emit, stmt->a), emit_expr(emit, stmt->b)};
-    LLVMBuildStore(emit->builder, call(emit, name, emit->f64, arguments, 2), emit->slots[stmt->slot]);
+    LLVMBuildStore(emit->builder, emit_call(emit, name, emit->f64, arguments, 2), emit->slots[stmt->slot]);
 }
 
 static LLVMValueRef state_field(hq_emit *emit, size_t offset)

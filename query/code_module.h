@@ -4,7 +4,6 @@
 #define HQ_QUERY_CODE_MODULE_H
 
 #include <llvm-c/Core.h>
-#include <llvm-c/TargetMachine.h>
 
 #include "query/code.h"
 #include "query/code_jit.h"
@@ -12,13 +11,13 @@
 typedef struct code_unit {
     LLVMContextRef context;
     LLVMModuleRef module;
+    LLVMTargetMachineRef machine; /* on loan; of this level */
+    jit_level level;
 } code_unit;
 
-/* How the program is compiled: a large one quickly. */
-jit_level code_level(const hq_program *program);
-
-/* The program as an optimised module for a machine of its level, in a context of its own. */
-hq_error code_module(const hq_program *program, LLVMTargetMachineRef machine, code_unit *unit_r, hq_reason *reason);
+/* The program as an optimised module, in a context of its own, with the machine that it was made for. A large program
+ * is compiled quickly. HQ_EUNSUPPORTED: LLVM cannot compile for this machine. */
+hq_error code_module(const hq_program *program, code_unit *unit_r, hq_reason *reason);
 void code_unit_clear(code_unit *unit);
 
 #endif

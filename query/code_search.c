@@ -202,35 +202,11 @@ static bool read_sets(emit_search *search)
 
 /* --- slots that are read behind the loops --- */
 
-static void count_reads(const hq_expr *expr, uint32_t *counts)
+static void count_read(const hq_expr *expr, void *context)
 {
-    if (!expr)
-        return;
+    uint32_t *counts = context;
     if (expr->op == EXPR_SLOT)
         counts[expr->index]++;
-    count_reads(expr->a, counts);
-    count_reads(expr->b, counts);
-    count_reads(expr->c, counts);
-}
-
-static void count_reads_of(const hq_stmt *stmt, uint32_t *counts);
-
-static void count_reads_in(const hq_block *block, uint32_t *counts)
-{
-    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next)
-        count_reads_of(stmt, counts);
-}
-
-static void count_reads_of(const hq_stmt *stmt, uint32_t *counts)
-{
-    count_reads(stmt->a, counts);
-    count_reads(stmt->b, counts);
-    count_reads(stmt->c, counts);
-    for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
-        count_reads(stmt->fill[i], counts);
-    count_reads_in(stmt->head, counts);
-    count_reads_in(stmt->body, counts);
-    count_reads_in(stmt->other, counts);
 }
 
 /* After the loops their slots hold what the last turn left, which a search does not do. */
@@ -238,8 +214,8 @@ static bool are_private(const emit_search *search)
 {
     size_t count = search->program->slot_count;
     uint32_t *everywhere = hq_calloc(count, sizeof *everywhere), *inside = hq_calloc(count, sizeof *inside);
-    count_reads_in(&search->program->body, everywhere);
-    count_reads_of(search->loops[0], inside);
+    emit_visit_block(&search->program->body, count_read, everywhere);
+    emit_visit_stmt(search->loops[0], count_read, inside);
     bool is_good = true;
     for (size_t i = 0; i < count && is_good; i++)
         is_good = search->states[i] != SLOT_SET || everywhere[i] == inside[i];
@@ -563,18 +539,6 @@ static LLVMValueRef emit_row_function(hq_emit *emit, emit_search *search, unsign
 
 /* --- the search --- */
 
-static LLVMValueRef call(hq_emit *emit, const char *name, LLVMTypeRef result, LLVMValueRef *arguments, unsigned count)
-{
-    LLVMTypeRef types[8];
-    for (unsigned i = 0; i < count; i++)
-        types[i] = LLVMTypeOf(arguments[i]);
-    LLVMTypeRef type = LLVMFunctionType(result, types, count, false);
-    LLVMValueRef function = LLVMGetNamedFunction(emit->module, name);
-    if (!function)
-        function = emit_declare(emit, name, type, false);
-    return LLVMBuildCall2(emit->builder, type, function, arguments, count, "");
-}
-
 /* Goes on where it holds; elsewhere state->stopped says why the run ends. */
 static void go_on_if(hq_emit *emit, LLVMValueRef goes_on)
 {
@@ -657,7 +621,7 @@ static void emit_searching(hq_emit *emit, emit_search *search, LLVMValueRef low,
         emit_memo_fill(emit, search->loops[level], NULL);
     }
     LLVMValueRef room[3] = {emit->state, count, int_const(emit, search->part_counts[PART_OBJECT])};
-    LLVMValueRef memory = call(emit, CODE_SEARCH_ROOM_NAME, emit->pointer, room, 3);
+    LLVMValueRef memory = emit_call(emit, CODE_SEARCH_ROOM_NAME, emit->pointer, room, 3);
     go_on_if(emit, LLVMBuildIsNotNull(builder, memory, ""));
     LLVMValueRef stride = LLVMBuildAdd(builder, count, int_const(emit, SEARCH_LANES), "");
     for (size_t i = 0; i < search->part_counts[PART_INVARIANT]; i++) {
@@ -674,7 +638,7 @@ static void emit_searching(hq_emit *emit, emit_search *search, LLVMValueRef low,
     LLVMValueRef pairs = emit_row_function(emit, search, PAIR);
     LLVMValueRef keys = emit_row_function(emit, search, ALL);
     LLVMValueRef arguments[6] = {emit->state, pairs, keys, count, is_first_kept, emit->triplet};
-    LLVMValueRef found = call(emit, CODE_SEARCH_NAME, emit->i32, arguments, 6);
+    LLVMValueRef found = emit_call(emit, CODE_SEARCH_NAME, emit->i32, arguments, 6);
     go_on_if(emit, LLVMBuildICmp(builder, LLVMIntNE, found, LLVMConstInt(emit->i32, 0, false), ""));
     emit_best(emit, search, low, emit->triplet);
     emit->loop = loops[0].outer;

@@ -213,36 +213,18 @@ LLVMValueRef emit_floor_of_quotient(hq_emit *emit, const hq_expr *expr)
 
 /* --- sin and cos --- */
 
-static void find_angles(hq_emit *emit, const hq_expr *expr)
+static void find_angle(const hq_expr *expr, void *context)
 {
-    if (!expr)
+    hq_emit *emit = context;
+    if (!is_call(expr, "sin") && !is_call(expr, "cos"))
         return;
-    if (is_call(expr, "sin") || is_call(expr, "cos")) {
-        HQ_GROW(emit->angles, emit->angle_count, emit->angle_capacity);
-        emit->angles[emit->angle_count++] = expr;
-    }
-    find_angles(emit, expr->a);
-    find_angles(emit, expr->b);
-    find_angles(emit, expr->c);
-}
-
-static void find_angles_in(hq_emit *emit, const hq_block *block)
-{
-    for (const hq_stmt *stmt = block ? block->first : NULL; stmt; stmt = stmt->next) {
-        find_angles(emit, stmt->a);
-        find_angles(emit, stmt->b);
-        find_angles(emit, stmt->c);
-        for (size_t i = 0; stmt->op == STMT_FILL && i < HQ_MAX_AXES; i++)
-            find_angles(emit, stmt->fill[i]);
-        find_angles_in(emit, stmt->head);
-        find_angles_in(emit, stmt->body);
-        find_angles_in(emit, stmt->other);
-    }
+    HQ_GROW(emit->angles, emit->angle_count, emit->angle_capacity);
+    emit->angles[emit->angle_count++] = expr;
 }
 
 void emit_find_angles(hq_emit *emit)
 {
-    find_angles_in(emit, &emit->program->body);
+    emit_visit_block(&emit->program->body, find_angle, emit);
 }
 
 static bool is_equal(const hq_expr *one, const hq_expr *other, size_t *left)
