@@ -180,7 +180,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     zhashx_set_key_comparator(broker->node_by_peer, compare_peers);
     zhashx_set_key_duplicator(broker->node_by_peer, NULL);
     zhashx_set_key_destructor(broker->node_by_peer, NULL);
-    broker->swept_ms = broker->leases_ms = hq_now_ms();
+    broker->begun_ms = broker->swept_ms = broker->leases_ms = hq_now_ms();
     hq_error error = bind_sockets(broker, reason);
     if (!error && strcmp(settings->store, "none") != 0)
         error = store_open(settings->store, (int)settings->store_timeout_ms, settings->keep_ms, &broker->store, reason);

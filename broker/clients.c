@@ -6,7 +6,12 @@
 #include "base/memory.h"
 #include "broker/internal.h"
 
-enum { RECEIVE_AT_ONCE = 64, MAX_SPECS = 100000, MAX_NAME = 4096, LEFT_OUT_BYTES = 4 << 20 };
+enum {
+    RECEIVE_US = 2000, /* workers and the coordinator wait no longer than this for busy clients */
+    MAX_SPECS = 100000,
+    MAX_NAME = 4096,
+    LEFT_OUT_BYTES = 4 << 20
+};
 
 static hq_message *reply(const hq_peer *peer, hq_command command)
 {
@@ -25,7 +30,12 @@ static hq_error tell(hq_broker *broker, hq_message **message_p)
     return error;
 }
 
-static void reject(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text)
+void clients_tell(hq_broker *broker, hq_message **message_p)
+{
+    tell(broker, message_p);
+}
+
+void clients_refuse(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text)
 {
     hq_message *message = reply(peer, HQ_REJECTED);
     message_put_int32(message, "request", request);
@@ -171,7 +181,7 @@ static void tell_failed(const hq_query *query, const hq_listener *listener, hq_q
                         const char *text)
 {
     if (!listener->was_accepted) {
-        reject(query->broker, &listener->peer, listener->request, error, text);
+        clients_refuse(query->broker, &listener->peer, listener->request, error, text);
         return;
     }
     hq_message *message = reply(&listener->peer, HQ_FAILED);
@@ -192,11 +202,11 @@ void clients_failed(hq_query *query)
 
 /* ---- what they ask ---- */
 
-static void malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text)
+void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text)
 {
     broker->counters.malformed++;
     hq_log(HQ_LOG_WARN, "broker", "from a client: %s", text);
-    reject(broker, peer, 0, error, text);
+    clients_refuse(broker, peer, 0, error, text);
 }
 
 static bool specs_are_texts(const hq_message *message)
@@ -226,14 +236,14 @@ static void submit(hq_broker *broker, hq_message *message)
         strlen(name) > MAX_NAME || strlen(user) > MAX_NAME ||
         (bson_has_field(message_body(message), "skip_bad_files") &&
          !message_get_bool(message, "skip_bad_files", &skips_bad))) {
-        malformed(broker, peer, HQ_EPROTOCOL, "SUBMIT with a field missing or out of range");
+        clients_malformed(broker, peer, HQ_EPROTOCOL, "SUBMIT with a field missing or out of range");
         return;
     }
     if (broker->active_count >= (size_t)broker->settings.max_queries || broker->is_stopping) {
         broker->counters.rejected++;
-        reject(broker, peer, (int32_t)request, broker->is_stopping ? HQ_EUNAVAILABLE : HQ_ELIMIT,
-               broker->is_stopping ? "the broker is stopping"
-                                   : "as many queries as this broker takes are under way: try again later");
+        clients_refuse(broker, peer, (int32_t)request, broker->is_stopping ? HQ_EUNAVAILABLE : HQ_ELIMIT,
+                       broker->is_stopping ? "the broker is stopping"
+                                           : "as many queries as this broker takes are under way: try again later");
         return;
     }
     hq_query *query = query_new(broker);
@@ -257,13 +267,14 @@ static void attach(hq_broker *broker, hq_message *message)
     bool wants_progress = false;
     if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) ||
         !message_get_hash(message, "query", &id) || !message_get_bool(message, "progress", &wants_progress)) {
-        malformed(broker, message_peer(message), HQ_EPROTOCOL, "ATTACH with a field missing or out of range");
+        clients_malformed(broker, message_peer(message), HQ_EPROTOCOL, "ATTACH with a field missing or out of range");
         return;
     }
     hq_query *query = query_find(broker, &id);
     if (!query || query_is_over(query)) {
-        reject(broker, message_peer(message), (int32_t)request, HQ_ENOTFOUND,
-               "no such query is under way here; if it is done, submitting it again gives its result from the store");
+        clients_refuse(
+            broker, message_peer(message), (int32_t)request, HQ_ENOTFOUND,
+            "no such query is under way here; if it is done, submitting it again gives its result from the store");
         return;
     }
     clients_add(
@@ -293,7 +304,7 @@ static void cancel(hq_broker *broker, hq_message *message)
     } else if (message_get_int(message, "request", INT32_MIN, INT32_MAX, &request)) {
         query = find_request(broker, message_peer(message), (int32_t)request);
     } else {
-        malformed(broker, message_peer(message), HQ_EPROTOCOL, "CANCEL without a query or a request");
+        clients_malformed(broker, message_peer(message), HQ_EPROTOCOL, "CANCEL without a query or a request");
         return;
     }
     if (!query || query_is_over(query))
@@ -303,7 +314,7 @@ static void cancel(hq_broker *broker, hq_message *message)
         if (!peer_is_equal(&query->listeners[i].peer, message_peer(message)))
             continue;
         if (query->listener_count == 1) {
-            query_cancel(query);
+            query_cancel(query, "cancelled");
             return;
         }
         tell_failed(query, &query->listeners[i], QUERY_CANCELLED, HQ_ECANCELLED,
@@ -311,53 +322,6 @@ static void cancel(hq_broker *broker, hq_message *message)
         query->listeners[i] = query->listeners[--query->listener_count];
         return;
     }
-}
-
-static void status(hq_broker *broker, hq_message *message)
-{
-    int64_t request;
-    if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request)) {
-        malformed(broker, message_peer(message), HQ_EPROTOCOL, "STATUS without a request");
-        return;
-    }
-    const hq_broker_counters *n = &broker->counters;
-    const struct {
-        const char *key;
-        int64_t value;
-    } counters[] = {
-        {"queries", n->queries},
-        {"joined", n->joined},
-        {"from_store", n->from_store},
-        {"rejected", n->rejected},
-        {"failed", n->failed},
-        {"cancelled", n->cancelled},
-        {"malformed", n->malformed},
-        {"subtasks", n->subtasks},
-        {"duplicates", n->duplicates},
-        {"requeued", n->requeued},
-        {"workers_lost", n->workers_lost},
-        {"partials_kept", n->partials_kept},
-        {"partials_lost", n->partials_lost},
-        {"evicted", n->evicted},
-        {"files_left_out", n->files_left_out},
-    };
-    int32_t slots = 0;
-    for (size_t i = 0; i < broker->node_count; i++)
-        slots += broker->nodes[i] ? (int32_t)broker->nodes[i]->slots : 0;
-    hq_message *answer = reply(message_peer(message), HQ_STATE);
-    message_put_int32(answer, "request", (int32_t)request);
-    message_put_text(answer, "broker", broker->id_text);
-    message_put_text(answer, "host", broker->host);
-    message_put_text(answer, "version", HQ_VERSION);
-    message_put_int32(answer, "workers", (int32_t)broker->live_nodes);
-    message_put_int32(answer, "slots", slots);
-    message_put_int32(answer, "queries", (int32_t)broker->active_count);
-    bson_t inner;
-    bson_append_document_begin(message_body(answer), "counters", -1, &inner);
-    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-        bson_append_int64(&inner, counters[i].key, -1, counters[i].value);
-    bson_append_document_end(message_body(answer), &inner);
-    tell(broker, &answer);
 }
 
 static void handle(hq_broker *broker, hq_message *message)
@@ -373,16 +337,23 @@ static void handle(hq_broker *broker, hq_message *message)
         cancel(broker, message);
         break;
     case HQ_STATUS:
-        status(broker, message);
+        status_asked(broker, message);
+        break;
+    case HQ_STOP:
+        stop_asked(broker, message);
+        break;
+    case HQ_DRAIN:
+        drain_asked(broker, message);
         break;
     default:
-        malformed(broker, message_peer(message), HQ_EPROTOCOL, "a command that is not a client's");
+        clients_malformed(broker, message_peer(message), HQ_EPROTOCOL, "a command that is not a client's");
     }
 }
 
 void clients_receive(hq_broker *broker)
 {
-    for (int i = 0; i < RECEIVE_AT_ONCE; i++) {
+    int64_t until_us = hq_now_us() + RECEIVE_US;
+    do {
         hq_message *message = NULL;
         hq_peer peer = {0};
         hq_reason reason = {{0}};
@@ -390,9 +361,9 @@ void clients_receive(hq_broker *broker)
         if (error == HQ_ETIMEOUT)
             return;
         if (error)
-            malformed(broker, &peer, error, reason.text);
+            clients_malformed(broker, &peer, error, reason.text);
         else
             handle(broker, message);
         message_free(&message);
-    }
+    } while (hq_now_us() < until_us);
 }

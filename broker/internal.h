@@ -4,6 +4,7 @@
  *   broker.c   sockets, loop, ticks              query.c   a query's life, from plan to DONE
  *   clients.c  the front's messages              plan.c    job: files and text become partitions and a program
  *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
+ *   status.c   what those ask who look after it
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -111,12 +112,14 @@ typedef struct hq_node { /* a worker, as the broker sees it */
     hq_peer peer;
     hq_hash id;
     char id_text[HQ_HASH_TEXT];
-    char *host;
+    char *host, *version;
     uint32_t number; /* the scheduler's */
     uint32_t slots;
-    int64_t heard_ms;
+    int64_t heard_ms, joined_ms;
     bool was_member; /* its ephemeral node was seen */
-    int64_t hits, misses, cache_bytes;
+    bool is_draining;
+    int64_t memory, done; /* subtasks it has answered */
+    int64_t hits, misses, cache_bytes, evicted;
 } hq_node;
 
 typedef struct hq_broker_counters {
@@ -153,7 +156,7 @@ struct hq_broker {
 
     size_t partial_bytes_waiting;
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
-    int64_t ticked_ms, swept_ms, leases_ms;
+    int64_t begun_ms, ticked_ms, swept_ms, leases_ms;
     hq_broker_counters counters;
 };
 
@@ -165,11 +168,21 @@ void clients_progress(hq_query *query); /* to those that want it */
 void clients_done(hq_query *query, const hq_histset *result);
 void clients_failed(hq_query *query);
 void clients_add(hq_query *query, const hq_listener *listener);
+void clients_tell(hq_broker *broker, hq_message **message_p);
+void clients_refuse(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text);
+void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text);
+
+/* status.c: answers to STATUS, STOP and DRAIN */
+void status_asked(hq_broker *broker, const hq_message *message);
+void stop_asked(hq_broker *broker, const hq_message *message);
+void drain_asked(hq_broker *broker, const hq_message *message);
 
 /* workers.c */
 void workers_receive(hq_broker *broker);
 void workers_hand_out(hq_broker *broker);
 void workers_drop_query(hq_query *query);
+/* Tells the worker to drain; false if there is none of that id. */
+bool workers_drain(hq_broker *broker, const hq_hash *id);
 void workers_check_leases(hq_broker *broker, int64_t now_ms);
 void workers_members(void *broker, hq_error error, const char *detail, const hq_member *members, size_t count);
 void workers_free(hq_broker *broker);
@@ -180,7 +193,7 @@ void query_plan(hq_query *query);
 void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer);
 void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
 void query_fail(hq_query *query, hq_error error, const char *text);
-void query_cancel(hq_query *query);
+void query_cancel(hq_query *query, const char *why);
 void query_tick(hq_query *query, int64_t now_ms);
 void query_hold(hq_query *query);
 void query_release(hq_query *query);

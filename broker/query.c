@@ -475,11 +475,11 @@ void query_fail(hq_query *query, hq_error error, const char *text)
     query_end_badly(query, QUERY_FAILED, error, text);
 }
 
-void query_cancel(hq_query *query)
+void query_cancel(hq_query *query, const char *why)
 {
     query->broker->counters.cancelled += !query_is_over(query);
     bool is_planned = query->work != NULL;
-    query_end_badly(query, QUERY_CANCELLED, HQ_ECANCELLED, "cancelled");
+    query_end_badly(query, QUERY_CANCELLED, HQ_ECANCELLED, why);
     if (!is_planned)
         clients_failed(query);
 }

@@ -211,6 +211,11 @@ hq_work *scheduler_add_work(hq_scheduler *scheduler, uint32_t count, int priorit
     return work;
 }
 
+uint32_t scheduler_waiting(const hq_work *work)
+{
+    return work->waiting;
+}
+
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p)
 {
     hq_work *work = *work_p;

@@ -42,6 +42,8 @@ typedef uint64_t hq_work_key(const void *context, uint32_t index);
 /* A query of count subtasks. owner is given back with each assignment. */
 hq_work *scheduler_add_work(hq_scheduler *scheduler, uint32_t count, int priority, hq_work_key *key,
                             const void *context, void *owner);
+/* How many of its subtasks are neither done nor with a worker. */
+uint32_t scheduler_waiting(const hq_work *work);
 /* Forgets the query, subtasks under way included. */
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p);
 

@@ -43,6 +43,7 @@ static void malformed(hq_broker *broker, const hq_peer *peer, hq_error error, co
 static void node_free(hq_node **node_p)
 {
     free((*node_p)->host);
+    free((*node_p)->version);
     free(*node_p);
     *node_p = NULL;
 }
@@ -137,8 +138,12 @@ static void hello(hq_broker *broker, hq_message *message)
     *node = (hq_node){.peer = *message_peer(message),
                       .id = id,
                       .host = hq_strdup(host),
+                      .version = hq_strdup(version),
                       .slots = (uint32_t)slots,
-                      .heard_ms = hq_now_ms()};
+                      .memory = memory,
+                      .is_draining = credit == 0,
+                      .joined_ms = hq_now_ms()};
+    node->heard_ms = node->joined_ms;
     hash_to_text(&id, node->id_text);
     node->number = scheduler_add_worker(broker->scheduler, &id, (uint32_t)slots, (uint32_t)credit);
     while (broker->node_count <= node->number) {
@@ -157,6 +162,21 @@ static void hello(hq_broker *broker, hq_message *message)
     tell(broker, &welcome);
 }
 
+bool workers_drain(hq_broker *broker, const hq_hash *id)
+{
+    for (size_t i = 0; i < broker->node_count; i++) {
+        const hq_node *node = broker->nodes[i];
+        if (!node || memcmp(&node->id, id, sizeof *id) != 0)
+            continue;
+        hq_log(HQ_LOG_INFO, "broker", "worker %s on %s is told to drain", node->id_text, node->host);
+        hq_message *message = message_new(HQ_DRAIN);
+        message_set_peer(message, &node->peer);
+        tell(broker, &message);
+        return true;
+    }
+    return false;
+}
+
 /* ---- what comes back ---- */
 
 static bool take_credit(hq_broker *broker, hq_node *node, const hq_message *message)
@@ -166,6 +186,7 @@ static bool take_credit(hq_broker *broker, hq_node *node, const hq_message *mess
         malformed(broker, &node->peer, HQ_EPROTOCOL, "a credit missing or out of range");
         return false;
     }
+    node->is_draining = credit == 0;
     scheduler_set_credit(broker->scheduler, node->number, (uint32_t)credit);
     return true;
 }
@@ -214,6 +235,7 @@ static void partials(hq_broker *broker, hq_node *node, const hq_message *message
         return;
     hq_answer answer;
     while (answer_next(&answers, &contents, &answer)) {
+        node->done += !answer.is_failed;
         hq_query *query = answer.handle < broker->handle_count ? broker->by_handle[answer.handle] : NULL;
         if (!query)
             continue; /* it is over: the worker did not know yet */
@@ -224,14 +246,16 @@ static void partials(hq_broker *broker, hq_node *node, const hq_message *message
     }
 }
 
-static void evicted(hq_broker *broker, const hq_node *node, const hq_message *message)
+static void evicted(hq_broker *broker, hq_node *node, const hq_message *message)
 {
     size_t size;
     message_payload(message, 0, &size);
     if (size == 0 || size % sizeof(hq_hash) != 0)
         malformed(broker, &node->peer, HQ_EPROTOCOL, "EVICTED whose payload is no list of partitions");
-    else
+    else {
+        node->evicted += (int64_t)(size / sizeof(hq_hash));
         broker->counters.evicted += (int64_t)(size / sizeof(hq_hash));
+    }
 }
 
 static void handle(hq_broker *broker, hq_message *message)

@@ -31,11 +31,12 @@ static const struct {
     hq_command command;
     const char *name;
 } commands[] = {
-    {HQ_SUBMIT, "SUBMIT"},     {HQ_ATTACH, "ATTACH"},     {HQ_CANCEL, "CANCEL"}, {HQ_STATUS, "STATUS"},
-    {HQ_ACCEPTED, "ACCEPTED"}, {HQ_PROGRESS, "PROGRESS"}, {HQ_DONE, "DONE"},     {HQ_FAILED, "FAILED"},
-    {HQ_REJECTED, "REJECTED"}, {HQ_STATE, "STATE"},       {HQ_HELLO, "HELLO"},   {HQ_CREDIT, "CREDIT"},
-    {HQ_PARTIALS, "PARTIALS"}, {HQ_EVICTED, "EVICTED"},   {HQ_BYE, "BYE"},       {HQ_WELCOME, "WELCOME"},
-    {HQ_QUERY, "QUERY"},       {HQ_SUBTASKS, "SUBTASKS"}, {HQ_DROP, "DROP"},
+    {HQ_SUBMIT, "SUBMIT"},     {HQ_ATTACH, "ATTACH"}, {HQ_CANCEL, "CANCEL"},   {HQ_STATUS, "STATUS"},
+    {HQ_STOP, "STOP"},         {HQ_DRAIN, "DRAIN"},   {HQ_AGREED, "AGREED"},   {HQ_ACCEPTED, "ACCEPTED"},
+    {HQ_PROGRESS, "PROGRESS"}, {HQ_DONE, "DONE"},     {HQ_FAILED, "FAILED"},   {HQ_REJECTED, "REJECTED"},
+    {HQ_STATE, "STATE"},       {HQ_HELLO, "HELLO"},   {HQ_CREDIT, "CREDIT"},   {HQ_PARTIALS, "PARTIALS"},
+    {HQ_EVICTED, "EVICTED"},   {HQ_BYE, "BYE"},       {HQ_WELCOME, "WELCOME"}, {HQ_QUERY, "QUERY"},
+    {HQ_SUBTASKS, "SUBTASKS"}, {HQ_DROP, "DROP"},
 };
 
 static const char *name_or_null(hq_command command)

@@ -22,6 +22,8 @@ typedef enum hq_command {
     HQ_ATTACH,
     HQ_CANCEL,
     HQ_STATUS,
+    HQ_STOP,
+    HQ_DRAIN, /* also from broker to worker */
 
     HQ_ACCEPTED = 16,
     HQ_PROGRESS,
@@ -29,6 +31,7 @@ typedef enum hq_command {
     HQ_FAILED,
     HQ_REJECTED,
     HQ_STATE,
+    HQ_AGREED,
 
     HQ_HELLO = 32,
     HQ_CREDIT,

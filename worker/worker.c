@@ -316,6 +316,16 @@ static void take_rejection(hq_worker *worker, broker_link *l, const hq_message *
         say_hello(worker, l);
 }
 
+/* Takes nothing new from now on. */
+static void drain(hq_worker *worker)
+{
+    worker->is_draining = true;
+    hq_log(HQ_LOG_INFO, "worker", worker->is_leaving ? "leaving" : "draining: %zu subtasks to finish",
+           pool_under_way(worker->pool));
+    for (size_t i = 0; i < worker->link_count; i++)
+        say_credit(worker, worker->links[i]);
+}
+
 static void handle(hq_worker *worker, broker_link *l, const hq_message *message)
 {
     int64_t number;
@@ -334,6 +344,11 @@ static void handle(hq_worker *worker, broker_link *l, const hq_message *message)
     case HQ_DROP:
         if (message_get_int(message, "handle", 0, UINT32_MAX, &number))
             forget_task(l, (uint32_t)number);
+        break;
+    case HQ_DRAIN:
+        hq_log(HQ_LOG_INFO, "worker", "the broker at %s says that it shall drain", l->endpoint);
+        if (!worker->is_draining)
+            drain(worker);
         break;
     case HQ_REJECTED:
         take_rejection(worker, l, message);
@@ -439,11 +454,7 @@ static void stop_once_more(hq_worker *worker)
     eventfd_t times = 0;
     eventfd_read(worker->stop_fd, &times);
     worker->is_leaving = worker->is_draining || times > 1;
-    worker->is_draining = true;
-    hq_log(HQ_LOG_INFO, "worker", worker->is_leaving ? "leaving" : "draining: %zu subtasks to finish",
-           pool_under_way(worker->pool));
-    for (size_t i = 0; i < worker->link_count; i++)
-        say_credit(worker, worker->links[i]);
+    drain(worker);
 }
 
 static void say_bye(hq_worker *worker)

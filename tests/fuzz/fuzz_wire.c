@@ -10,6 +10,7 @@
 #include "base/schema.h"
 #include "wire/message.h"
 #include "wire/records.h"
+#include "wire/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -32,7 +33,7 @@ static void touch(const void *bytes, size_t size)
 
 static void read_fields(hq_message *message)
 {
-    static const char *const keys[] = {"request", "text", "query", "fresh", "credit", "worker"};
+    static const char *const keys[] = {"request", "text", "query", "fresh", "credit", "worker", "detail"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *text;
         int64_t number;
@@ -62,6 +63,30 @@ static void read_fields(hq_message *message)
     }
 }
 
+static void touch_text(const char *text)
+{
+    touch(text, strlen(text));
+}
+
+/* Whatever is decoded can be encoded, and is then decoded to the same counts. */
+static void check_status(hq_message *message)
+{
+    hq_broker_status status, back;
+    if (status_decode(message, &status, NULL) != HQ_OK)
+        return;
+    for (size_t i = 0; i < status.worker_count; i++)
+        touch_text(status.worker_list[i].host);
+    for (size_t i = 0; i < status.query_count; i++)
+        touch_text(status.query_list[i].dataset);
+    hq_message *again = status_encode(&status);
+    require(status_decode(again, &back, NULL) == HQ_OK);
+    require(back.worker_count == status.worker_count && back.query_count == status.query_count &&
+            back.counter_count == status.counter_count && back.has_detail == status.has_detail);
+    status_clear(&back);
+    status_clear(&status);
+    message_free(&again);
+}
+
 static void check_message(const uint8_t *bytes, size_t size)
 {
     static const uint8_t head[] = {'h', 'q', HQ_WIRE_VERSION, HQ_SUBMIT};
@@ -87,6 +112,7 @@ static void check_message(const uint8_t *bytes, size_t size)
         return;
     require(message_payload_count(message) == count - 2);
     read_fields(message);
+    check_status(message);
     message_free(&message);
 }
 

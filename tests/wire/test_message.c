@@ -230,7 +230,7 @@ static void a_number_that_is_no_command_is_malformed_2(void **state)
         assert_int_equal(error, is_known ? HQ_OK : HQ_EPROTOCOL);
         known += is_known;
     }
-    assert_int_equal(known, 19);
+    assert_int_equal(known, 22);
 }
 
 static void a_missing_document_is_malformed_2(void **state)

@@ -382,9 +382,20 @@ static void what_is_malformed_is_survived_2_1(void **state)
     scene_end(&sc);
 }
 
-static void a_worker_that_drains_finishes_what_it_has_5_2(void **state)
+static void stop_worker(const scene *sc)
 {
-    (void)state;
+    worker_stop(sc->worker);
+}
+
+/* Twice: the second one must not make it leave at once. */
+static void tell_drain(const scene *sc)
+{
+    talk_send(sc->broker, to_worker(sc, HQ_DRAIN));
+    talk_send(sc->broker, to_worker(sc, HQ_DRAIN));
+}
+
+static void drain_in_the_middle(void (*begin_drain)(const scene *sc))
+{
     scene *sc = scene_start(60000);
     hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
     sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0), .handle = 1};
@@ -399,7 +410,7 @@ static void a_worker_that_drains_finishes_what_it_has_5_2(void **state)
     message_payload(message, 0, &answered);
     message_free(&message);
     left -= answered / HQ_ANSWER_BYTES;
-    worker_stop(sc->worker);
+    begin_drain(sc);
     bool has_said_so = false;
     for (;;) {
         message = talk_next(sc->broker, TALK_WAIT_MS);
@@ -420,6 +431,18 @@ static void a_worker_that_drains_finishes_what_it_has_5_2(void **state)
     histset_free(&s.whole);
     dataset_free(&dataset);
     scene_end(&sc);
+}
+
+static void a_worker_that_drains_finishes_what_it_has_5_2(void **state)
+{
+    (void)state;
+    drain_in_the_middle(stop_worker);
+}
+
+static void a_worker_that_is_told_drain_finishes_what_it_has_6_5(void **state)
+{
+    (void)state;
+    drain_in_the_middle(tell_drain);
 }
 
 static void a_second_stop_does_not_wait(void **state)
@@ -466,6 +489,7 @@ int main(void)
         cmocka_unit_test(what_was_given_before_hello_is_not_answered_after_it_5_3),
         cmocka_unit_test(what_is_malformed_is_survived_2_1),
         cmocka_unit_test(a_worker_that_drains_finishes_what_it_has_5_2),
+        cmocka_unit_test(a_worker_that_is_told_drain_finishes_what_it_has_6_5),
         cmocka_unit_test(a_second_stop_does_not_wait),
         cmocka_unit_test(a_worker_needs_somebody_to_work_for),
     };
