@@ -9,7 +9,9 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import select
+import signal
 import subprocess
 import tempfile
 
@@ -19,8 +21,12 @@ from columns import tables_of
 from random_query import random_query
 
 TIME_LIMIT_S = 120
+# Lists of pairs of pairs can be more than CPython can go through; such a query tells nothing, and is as good as refused.
+ORACLE_TIME_LIMIT_S = 20
+ORACLE_MEMORY_LIMIT = 4 << 30
 # What hq refuses by rule (docs/query-language.md) and the generator cannot foresee; run.py bounds how often.
-REFUSALS = ("this constant does not fit into 64 bits", "the lists of this event need more than")
+TOO_LONG = "CPython: this query takes more time or memory than it may"
+REFUSALS = ("this constant does not fit into 64 bits", "the lists of this event need more than", TOO_LONG)
 ENTRIES = 80
 
 
@@ -55,6 +61,26 @@ class Driver:
         return [f"hq gave no answer within {TIME_LIMIT_S} s" if code == -9 else f"hq ended with code {code}"]
 
 
+class TooLong(Exception):
+    pass
+
+
+def end_oracle(_signal, _frame):
+    raise TooLong
+
+
+def document_of(query, spec, entries):
+    """What CPython makes of the query; TooLong if that takes more than the limits above."""
+    signal.signal(signal.SIGVTALRM, end_oracle)
+    signal.setitimer(signal.ITIMER_VIRTUAL, ORACLE_TIME_LIMIT_S)  # of this process, whatever else the machine does
+    try:
+        return json.loads(oracle.document(oracle.run(query, [spec], entries)))
+    except MemoryError:
+        raise TooLong from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 class Job:
     def __init__(self, driver, find_data):
         self.driver = Driver(driver)
@@ -70,7 +96,7 @@ class Job:
         out = f"{self.folder.name}/hq.json"
         self.driver.ask(query, out, path, tree, entries.start, entries.stop)
         try:
-            expected = json.loads(oracle.document(oracle.run(query, [spec], entries)))
+            expected = document_of(query, spec, entries)
         finally:
             found = self.driver.answer()
         return found or compare.differences(compare.load(out), expected)
@@ -84,6 +110,8 @@ class Job:
             file.write(text)
         try:
             found = self.differences(seed, query)
+        except TooLong:
+            found = [TOO_LONG]
         except Exception as error:  # the generator made what CPython refuses: that is a mistake too
             found = [f"CPython: {type(error).__name__}: {error}"]
         if found:
@@ -96,6 +124,7 @@ JOB = []  # of this process: it has one
 
 
 def start(*arguments):
+    resource.setrlimit(resource.RLIMIT_AS, (ORACLE_MEMORY_LIMIT, ORACLE_MEMORY_LIMIT))
     JOB.append(Job(*arguments))
 
 

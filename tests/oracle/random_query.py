@@ -283,7 +283,7 @@ class Sequences:
         elif kind in MEMBERS:
             text = f"event.{kind}"
         elif kind == "int" and self.random.random() < 0.5:
-            text = f"range({self.make_int(0)}, {self.pick('len(event.Jet)', '4')}{self.pick('', ', 2', ', 1')})"
+            text = f"range({self.make_int(0)} % 9 - 4, {self.pick('len(event.Jet)', '4')}{self.pick('', ', 2', ', 1')})"
         else:
             text = self.listing(kind, depth)
         if kind in MEMBERS and self.random.random() < 0.3:
