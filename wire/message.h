@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum { HQ_WIRE_VERSION = 1, HQ_MAX_PEER = 64, HQ_MAX_PAYLOADS = 8 };
+enum { HQ_WIRE_VERSION = 2, HQ_MAX_PEER = 64, HQ_MAX_PAYLOADS = 8 };
 
 typedef enum hq_command {
     HQ_SUBMIT = 1,

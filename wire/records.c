@@ -36,6 +36,8 @@ void answer_encode(const hq_answer *answer, hq_buffer *answers, hq_buffer *conte
     buffer_u64(answers, answer->entries);
     buffer_u64(answers, answer->read_bytes);
     buffer_u64(answers, answer->cached_bytes);
+    buffer_u32(answers, answer->load_us);
+    buffer_u32(answers, answer->run_us);
     buffer_u32(answers, answer->size);
     buffer_append(contents, answer->contents, answer->size);
 }
@@ -52,6 +54,8 @@ bool answer_next(hq_cursor *answers, hq_cursor *contents, hq_answer *answer_r)
     answer_r->entries = cursor_u64(answers);
     answer_r->read_bytes = cursor_u64(answers);
     answer_r->cached_bytes = cursor_u64(answers);
+    answer_r->load_us = cursor_u32(answers);
+    answer_r->run_us = cursor_u32(answers);
     answer_r->size = cursor_u32(answers);
     answer_r->contents = cursor_take(contents, answer_r->size);
     if (status > 1)

@@ -18,7 +18,7 @@ typedef struct hq_order {
     uint64_t first, last;
 } hq_order;
 
-enum { HQ_ORDER_BYTES = 28, HQ_ANSWER_BYTES = 38 };
+enum { HQ_ORDER_BYTES = 28, HQ_ANSWER_BYTES = 46 };
 
 void order_encode(const hq_order *order, hq_buffer *buffer);
 /* The next order of a payload; false when there is none. A payload that is no multiple of HQ_ORDER_BYTES leaves the
@@ -29,7 +29,8 @@ typedef struct hq_answer {
     uint32_t handle, index;
     bool is_failed;
     uint64_t entries, read_bytes, cached_bytes;
-    const void *contents; /* in place */
+    uint32_t load_us, run_us; /* until it had its columns, and in its loop */
+    const void *contents;     /* in place */
     uint32_t size;
 } hq_answer;
 

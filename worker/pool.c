@@ -199,6 +199,8 @@ static void note_outcome(executor *e, const hq_assigned *assigned, hq_outcome *o
                         .entries = outcome->entries,
                         .read_bytes = outcome->read_bytes,
                         .cached_bytes = outcome->cached_bytes,
+                        .load_us = outcome->load_us,
+                        .run_us = outcome->run_us,
                         .contents = contents->bytes,
                         .size = (uint32_t)contents->size};
     answer_encode(&answer, &e->batch->answers, &e->batch->contents);

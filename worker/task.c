@@ -227,6 +227,14 @@ static bool is_of_file(hq_error error)
     }
 }
 
+/* And moves the beginning to now. */
+static uint32_t micros_since(int64_t *begin_us)
+{
+    int64_t now_us = hq_now_us(), micros = now_us - *begin_us;
+    *begin_us = now_us;
+    return micros > UINT32_MAX ? UINT32_MAX : (uint32_t)micros;
+}
+
 static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench *bench,
                          hq_outcome *outcome)
 {
@@ -235,11 +243,14 @@ static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, 
     loader l = {.files = files, .file = file};
     hq_cache_entry **entries = hq_calloc(count, sizeof *entries);
     const hq_column **columns = hq_calloc(count, sizeof *columns);
+    int64_t begin_us = hq_now_us();
     outcome->failure.error = get_columns(task, order, cache, &l, entries, columns, outcome);
+    outcome->load_us = micros_since(&begin_us);
     outcome->failure.is_of_file = is_of_file(outcome->failure.error);
     outcome->read_bytes = l.bytes;
     if (!outcome->failure.error)
         run_loop(task, order, file, columns, bench, outcome);
+    outcome->run_us = micros_since(&begin_us);
     for (size_t i = 0; i < count; i++)
         if (entries[i])
             cache_release(cache, &entries[i]);

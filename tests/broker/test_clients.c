@@ -189,16 +189,16 @@ static void what_is_no_message_of_a_client_is_rejected_2_1(void **state)
         size_t head_size, frames;
         hq_error code;
     } cases[] = {
-        {"hq\2\1", 4, 2, HQ_EMISMATCH},
-        {"hq\1\1", 4, 1, HQ_EPROTOCOL},
+        {"hq\1\1", 4, 2, HQ_EMISMATCH},
+        {"hq\2\1", 4, 1, HQ_EPROTOCOL},
         {"nonsense", 8, 2, HQ_EPROTOCOL},
         {"", 0, 2, HQ_EPROTOCOL},
-        {"hq\1\x7f", 4, 2, HQ_EPROTOCOL},
-        {"hq\1\x20", 4, 2, HQ_EPROTOCOL}, /* HELLO */
-        {"hq\1\x12", 4, 2, HQ_EPROTOCOL},
-        {"hq\1\2", 4, 2, HQ_EPROTOCOL},
-        {"hq\1\3", 4, 2, HQ_EPROTOCOL},
-        {"hq\1\4", 4, 2, HQ_EPROTOCOL}, /* DONE; ATTACH, CANCEL, STATUS without their fields */
+        {"hq\2\x7f", 4, 2, HQ_EPROTOCOL},
+        {"hq\2\x20", 4, 2, HQ_EPROTOCOL}, /* HELLO */
+        {"hq\2\x12", 4, 2, HQ_EPROTOCOL},
+        {"hq\2\2", 4, 2, HQ_EPROTOCOL},
+        {"hq\2\3", 4, 2, HQ_EPROTOCOL},
+        {"hq\2\4", 4, 2, HQ_EPROTOCOL}, /* DONE; ATTACH, CANCEL, STATUS without their fields */
     };
     enum { CASES = sizeof cases / sizeof *cases };
     for (size_t i = 0; i < CASES; i++) {

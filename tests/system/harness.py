@@ -286,11 +286,11 @@ class ClusterTest(SystemTest):
     # --- what the broker says: docs/protocol.md, STATUS ---
 
     def status(self):
-        self.socket.send_multipart([b"hq\x01\x04", bson.encode({"request": 1})])
+        self.socket.send_multipart([b"hq\x02\x04", bson.encode({"request": 1})])
         if not self.socket.poll(10000 * SLOWER):
             raise AssertionError("the broker does not answer STATUS")
         head, body = self.socket.recv_multipart()
-        self.assertEqual(b"hq\x01\x15", head)
+        self.assertEqual(b"hq\x02\x15", head)
         return bson.decode(body)
 
     def counters(self):

@@ -97,20 +97,20 @@ class Workers(harness.ClusterTest):
         wait_until(lambda: self.children("owned"), "the query in /owned")
         (broker_id,) = self.children("brokers")
         socket = self.connect(self.node(f"brokers/{broker_id}")["back"])
-        socket.send_multipart([b"hq\x01\x20", bson.encode({
+        socket.send_multipart([b"hq\x02\x20", bson.encode({
             "worker": "0123456789abcdef" * 2, "host": "elsewhere", "version": "0", "slots": 1, "memory": bson.Int64(0),
             "credit": 8})])
         counted = 0
         while counted < 100:
             self.assertTrue(socket.poll(10000 * harness.SLOWER), f"no orders after {counted} answers")
             head, body, *payload = socket.recv_multipart()
-            if head != b"hq\x01\x32":  # SUBTASKS; the others are WELCOME and QUERY
+            if head != b"hq\x02\x32":  # SUBTASKS; the others are WELCOME and QUERY
                 continue
             orders = [payload[0][at:at + 28] for at in range(0, len(payload[0]), 28)]
             self.assertLessEqual(len(orders), 8, "more than its credit")
             # Handle and index of the order; done; no entries, no bytes, no contents.
-            answers = b"".join(2 * (order[:8] + bytes(30)) for order in orders)
-            socket.send_multipart([b"hq\x01\x22", bson.encode({"credit": 8}), answers, b""])
+            answers = b"".join(2 * (order[:8] + bytes(38)) for order in orders)
+            socket.send_multipart([b"hq\x02\x22", bson.encode({"credit": 8}), answers, b""])
             counted += len(orders)
         answer.wait()
         self.assertEqual((0, 100), (answer.metadata["hq_entries"], answer.metadata["hq_subtasks"]))

@@ -137,12 +137,12 @@ class OnCluster(Mixin, harness.ClusterTest):
         nonsense = [
             ([b"x"], "protocol"),
             ([b"\x00" * 4, empty], "protocol"),
-            ([b"hq\x01\x01"], "protocol"),  # SUBMIT without its document
-            ([b"hq\x01\x01", empty], "protocol"),  # or with nothing in it
-            ([b"hq\x01\x01", b"\xff\xff\xff\x7f" + bytes(64)], "protocol"),  # or with one that claims 2 GiB
-            ([b"hq\x01\xff", empty], "protocol"),
+            ([b"hq\x02\x01"], "protocol"),  # SUBMIT without its document
+            ([b"hq\x02\x01", empty], "protocol"),  # or with nothing in it
+            ([b"hq\x02\x01", b"\xff\xff\xff\x7f" + bytes(64)], "protocol"),  # or with one that claims 2 GiB
+            ([b"hq\x02\xff", empty], "protocol"),
             ([b"hq\x63\x04", bson.encode({"request": 1})], "mismatch"),
-            ([b"hq\x01\x04", bson.encode({"request": 1})] + [b""] * 20, "protocol"),
+            ([b"hq\x02\x04", bson.encode({"request": 1})] + [b""] * 20, "protocol"),
         ]
         for frames, code in nonsense:
             with self.subTest(frames=frames):
@@ -150,7 +150,7 @@ class OnCluster(Mixin, harness.ClusterTest):
                 self.assertEqual(code, self.rejection(self.socket))
         self.assertEqual(len(nonsense), self.counters()["malformed"])
         back = self.connect(self.node(f"brokers/{self.children('brokers')[0]}")["back"])
-        for frames, code in nonsense[:-2] + [([b"hq\x01\x20", empty], "protocol"), ([b"hq\x01\x22", empty], "notfound")]:
+        for frames, code in nonsense[:-2] + [([b"hq\x02\x20", empty], "protocol"), ([b"hq\x02\x22", empty], "notfound")]:
             with self.subTest(back=frames):
                 back.send_multipart(frames)
                 self.assertIn(self.rejection(back), {code, "notfound"})
@@ -161,7 +161,7 @@ class OnCluster(Mixin, harness.ClusterTest):
         """The code of the REJECTED that must come."""
         self.assertTrue(socket.poll(10000 * harness.SLOWER), "no answer")
         head, body = socket.recv_multipart()[:2]
-        self.assertEqual(b"hq\x01\x14", head)
+        self.assertEqual(b"hq\x02\x14", head)
         return bson.decode(body)["code"]
 
 

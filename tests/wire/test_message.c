@@ -204,7 +204,7 @@ static void frame_0_that_is_no_head_is_malformed_2(void **state)
     static const struct {
         const char *bytes;
         size_t size;
-    } heads[] = {{"", 0}, {"h", 1}, {"hq\1", 3}, {"hq\1\1x", 5}, {"qh\1\1", 4}, {"HQ\1\1", 4}, {"h\0\1\1", 4}};
+    } heads[] = {{"", 0}, {"h", 1}, {"hq\2", 3}, {"hq\2\1x", 5}, {"qh\2\1", 4}, {"HQ\2\1", 4}, {"h\0\2\1", 4}};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         assert_int_equal(received_two(*state, heads[i].bytes, heads[i].size, empty_document, sizeof empty_document),
                          HQ_EPROTOCOL);
