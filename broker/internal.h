@@ -22,6 +22,7 @@
 #include "store/store.h"
 #include "wire/message.h"
 #include "wire/records.h"
+#include "wire/report.h"
 #include "zk/coordinator.h"
 
 enum {
@@ -118,8 +119,9 @@ typedef struct hq_node { /* a worker, as the broker sees it */
     int64_t heard_ms, joined_ms;
     bool was_member; /* its ephemeral node was seen */
     bool is_draining;
-    int64_t memory, done; /* subtasks it has answered */
-    int64_t hits, misses, cache_bytes, evicted;
+    int64_t memory, done;   /* subtasks it has answered */
+    int64_t evicted;        /* partitions it told of */
+    hq_cache_report report; /* the last one; all 0 until one has come */
 } hq_node;
 
 typedef struct hq_broker_counters {

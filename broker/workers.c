@@ -195,9 +195,9 @@ static void credit(hq_broker *broker, hq_node *node, const hq_message *message)
 {
     if (!take_credit(broker, node, message))
         return;
-    message_get_int(message, "hits", 0, INT64_MAX, &node->hits);
-    message_get_int(message, "misses", 0, INT64_MAX, &node->misses);
-    message_get_int(message, "cache_bytes", 0, INT64_MAX, &node->cache_bytes);
+    hq_cache_report report;
+    if (report_get(message, &report))
+        node->report = report;
 }
 
 static void take_failure(hq_query *query, const hq_node *node, const hq_answer *answer)

@@ -15,6 +15,7 @@ enum {
     LEASE_MS = 60000,
     STORE_TIMEOUT_MS = 10000,
     OPEN_FILES = 256,
+    READERS = 4,
     MAX_QUERIES = 1000,
     PARTITION_ENTRIES = 100000
 };
@@ -86,8 +87,11 @@ hq_error local_start(const hq_local_settings *settings, hq_local **local_r, hq_r
     hq_error error = start_broker(local, settings, name, reason);
     if (!error) {
         char *back = hq_strdup(broker_back(local->broker));
-        hq_worker_settings worker = {
-            .broker = back, .slots = settings->threads, .memory = settings->memory, .open_files = OPEN_FILES};
+        hq_worker_settings worker = {.broker = back,
+                                     .slots = settings->threads,
+                                     .memory = settings->memory,
+                                     .readers = settings->threads == 1 ? 0 : READERS,
+                                     .open_files = OPEN_FILES};
         error = worker_new(&worker, &local->worker, reason);
         free(back);
     }

@@ -12,7 +12,7 @@ typedef struct hq_local hq_local;
 typedef struct hq_local_settings {
     const char *store;    /* see store/store.h, or "none" */
     const char *datasets; /* file of named datasets, or NULL */
-    int64_t threads;      /* executors; 0 for one a core */
+    int64_t threads;      /* executors; 0 for one a core. With 1 nothing is read ahead: it is all that computes */
     int64_t memory;       /* bytes of the column cache */
     int64_t limit_ms;     /* time a subtask may take; 0 for no limit */
 } hq_local_settings;

@@ -26,7 +26,7 @@ typedef enum cache_place {
 } cache_place;
 
 /* One load under way. The thread that reads and those that wait share it; the last to leave frees it. */
-typedef struct cache_flight {
+typedef struct hq_cache_flight {
     pthread_cond_t done;
     bool is_done;
     uint32_t users;
@@ -41,6 +41,8 @@ struct hq_cache_entry {
     hq_column *column;
     cache_flight *flight;
     uint64_t used; /* cache->clock at its last use */
+    bool was_used; /* there was one that the cache remembers */
+    bool is_ahead; /* loaded ahead, and not used since */
     uint32_t pins;
     cache_place place;
     hq_cache_entry *newer, *older; /* in the list of its place */
@@ -272,6 +274,8 @@ static void evict(hq_cache *cache, hq_cache_entry *entry)
 {
     report_eviction(cache, entry);
     cache->counts.evictions++;
+    cache->counts.ahead_wasted += entry->is_ahead;
+    entry->is_ahead = false;
     unlink_entry(cache, entry);
     entry->place = PLACE_LOADING; /* in no list */
     HQ_GROW(cache->dead, cache->dead_count, cache->dead_capacity);
@@ -321,14 +325,20 @@ static void place_entry(hq_cache *cache, hq_cache_entry *entry, uint64_t distanc
     }
 }
 
-static void touch(hq_cache *cache, hq_cache_entry *entry)
+/* A use of a column that is there. True if it was there before anybody thought of this use. */
+static bool use(hq_cache *cache, hq_cache_entry *entry)
 {
-    uint64_t distance = cache->clock - entry->used;
+    bool was_ahead = entry->is_ahead;
+    uint64_t distance = entry->was_used ? cache->clock - entry->used : UINT64_MAX;
     entry->used = cache->clock;
+    entry->was_used = true;
+    entry->is_ahead = false;
+    cache->counts.ahead_used += was_ahead;
     if (entry->place == PLACE_MAIN)
         move_entry(cache, entry, PLACE_MAIN);
     else if (entry->place == PLACE_SMALL)
         place_entry(cache, entry, distance);
+    return !was_ahead;
 }
 
 static void unlock(hq_cache *cache)
@@ -364,96 +374,192 @@ static void flight_leave(cache_flight *flight)
     }
 }
 
-/* Another thread is reading the column; the entry is pinned for the caller. */
-static hq_error wait_for_load(hq_cache *cache, hq_cache_entry *entry, hq_reason *reason)
+/* Takes a pin off an entry that may have no place any more. */
+static void unpin(hq_cache *cache, hq_cache_entry *entry)
 {
-    cache_flight *flight = entry->flight;
-    flight->users++;
-    while (!flight->is_done)
-        pthread_cond_wait(&flight->done, &cache->lock);
-    hq_error error = flight->error;
-    if (error && reason)
-        *reason = flight->reason;
-    flight_leave(flight);
-    if (error && --entry->pins == 0)
+    assert(entry->pins > 0);
+    if (--entry->pins > 0)
+        return;
+    if (entry->place == PLACE_FAILED) {
         free(entry);
-    return error;
+        return;
+    }
+    if (entry->place == PLACE_OVERSIZE) {
+        cache->oversize_bytes -= entry->column->bytes;
+        cache->oversize_count--;
+        evict(cache, entry);
+    }
+    if (cache->main.bytes + cache->small.bytes > cache->limit || cache->dead_count)
+        shrink(cache);
 }
 
-/* Reads the column of an entry that is pinned once and in no list; distance is the time since it was here before. */
-static hq_error load_entry(hq_cache *cache, hq_cache_entry *entry, const hq_cache_key *key, uint64_t distance,
-                           hq_cache_load *load, void *context, hq_reason *reason)
+/* Pins the column if it is there; else its load is the caller's to make, or to wait for. */
+static void look_up(hq_cache *cache, hq_cache_want *want, bool is_ahead)
 {
-    cache_flight *flight = entry->flight = flight_new();
-    pthread_mutex_unlock(&cache->lock);
-    entry->partition = partition_identity(&key->file, key->tree, key->first, key->last);
-    hq_column *column = NULL;
-    hq_error error = load(context, key, &column, &flight->reason);
-    pthread_mutex_lock(&cache->lock);
+    uint64_t hash = hash_of_key(&want->key);
+    hq_cache_entry *entry = find(cache, &want->key, hash);
+    want->is_mine = !entry || entry->place == PLACE_GHOST;
+    want->flight = NULL;
+    cache->clock += !is_ahead;
+    if (want->is_mine) {
+        cache->counts.misses++;
+        if (entry)
+            unlink_entry(cache, entry);
+        else
+            entry = insert(cache, &want->key, hash);
+        entry->place = PLACE_LOADING;
+        entry->pins = 1;
+        entry->is_ahead = is_ahead;
+        want->flight = entry->flight = flight_new();
+        want->column = NULL;
+        want->error = HQ_OK;
+        want->reason = &want->flight->reason;
+    } else if (entry->place == PLACE_LOADING && is_ahead) {
+        entry = NULL;
+    } else {
+        entry->pins++;
+        if (entry->place == PLACE_LOADING) {
+            want->flight = entry->flight;
+            want->flight->users++;
+        } else if (!is_ahead) {
+            want->was_hit = use(cache, entry);
+            cache->counts.hits += want->was_hit;
+        }
+    }
+    want->entry = entry;
+}
 
-    flight->error = error;
+/* Puts what was loaded, pinned, where it belongs, or forgets it if that failed, and tells those who wait. */
+static void settle(hq_cache *cache, hq_cache_want *want)
+{
+    hq_cache_entry *entry = want->entry;
+    cache_flight *flight = want->flight;
+    flight->error = want->error;
     flight->is_done = true;
     pthread_cond_broadcast(&flight->done);
     entry->flight = NULL;
-    if (error) {
+    if (want->error) {
         cache->counts.failures++;
         take_from_table(cache, entry);
         entry->place = PLACE_FAILED;
-        if (reason)
-            *reason = flight->reason;
-        if (--entry->pins == 0)
-            free(entry);
+        return;
+    }
+    entry->column = want->column;
+    want->column = NULL;
+    cache->counts.loaded_bytes += entry->column->bytes;
+    if (entry->column->bytes > cache->limit) {
+        entry->place = PLACE_OVERSIZE;
+        cache->oversize_bytes += entry->column->bytes;
+        cache->oversize_count++;
     } else {
-        entry->column = column;
-        cache->counts.loaded_bytes += column->bytes;
-        if (column->bytes > cache->limit) {
-            entry->place = PLACE_OVERSIZE;
-            cache->oversize_bytes += column->bytes;
-            cache->oversize_count++;
-        } else {
-            place_entry(cache, entry, distance);
-            shrink(cache);
+        move_entry(cache, entry, PLACE_SMALL);
+    }
+    if (!entry->is_ahead)
+        use(cache, entry);
+    shrink(cache);
+}
+
+static void load_mine(hq_cache *cache, hq_cache_want **mine, size_t count, hq_cache_load *load, void *context)
+{
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < count; i++) {
+        const hq_cache_key *key = &mine[i]->key;
+        mine[i]->entry->partition = partition_identity(&key->file, key->tree, key->first, key->last);
+    }
+    load(context, mine, count);
+    pthread_mutex_lock(&cache->lock);
+    for (size_t i = 0; i < count; i++)
+        settle(cache, mine[i]);
+}
+
+/* Waits until another thread has read the column, which is pinned. */
+static void wait_for_load(hq_cache *cache, hq_cache_want *want)
+{
+    while (!want->flight->is_done)
+        pthread_cond_wait(&want->flight->done, &cache->lock);
+    want->error = want->flight->error;
+    if (want->error)
+        return;
+    want->was_hit = !want->entry->is_ahead || use(cache, want->entry);
+    cache->counts.hits += want->was_hit;
+}
+
+/* With the lock held: one round of getting those columns that have no entry yet. What another thread gave up for
+ * reasons of its own has none after it. */
+static hq_error get_round(hq_cache *cache, hq_cache_want *wants, size_t count, bool is_ahead, hq_cache_load *load,
+                          void *context, hq_reason *reason)
+{
+    hq_cache_want *few[16], **mine = few;
+    size_t mine_count = 0;
+    if (count > sizeof few / sizeof *few)
+        mine = hq_alloc(count * sizeof *mine);
+    for (size_t i = 0; i < count; i++)
+        if (!wants[i].entry) {
+            wants[i].was_hit = false;
+            look_up(cache, &wants[i], is_ahead);
+            if (wants[i].is_mine)
+                mine[mine_count++] = &wants[i];
+        }
+    if (mine_count > 0)
+        load_mine(cache, mine, mine_count, load, context);
+    if (mine != few)
+        free(mine);
+    /* Only now: two threads that wait for each other's columns have both read their own. */
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < count; i++) {
+        hq_cache_want *want = &wants[i];
+        if (!want->flight)
+            continue;
+        if (!want->is_mine)
+            wait_for_load(cache, want);
+        if (want->error && (want->is_mine || want->error != HQ_ECANCELLED) && !error) {
+            error = want->error;
+            if (reason)
+                *reason = want->flight->reason;
+        }
+        flight_leave(want->flight);
+        want->flight = NULL;
+        if (want->error) {
+            unpin(cache, want->entry);
+            want->entry = NULL;
         }
     }
-    flight_leave(flight);
     return error;
 }
 
-hq_error cache_get(hq_cache *cache, const hq_cache_key *key, hq_cache_load *load, void *context,
-                   hq_cache_entry **entry_r, bool *was_hit_r, hq_reason *reason)
+static hq_error get(hq_cache *cache, hq_cache_want *wants, size_t count, bool is_ahead, hq_cache_load *load,
+                    void *context, hq_reason *reason)
 {
-    uint64_t hash = hash_of_key(key), distance = UINT64_MAX;
     hq_error error = HQ_OK;
+    bool is_complete = false;
+    for (size_t i = 0; i < count; i++)
+        wants[i].entry = NULL;
     pthread_mutex_lock(&cache->lock);
-    cache->clock++;
-    hq_cache_entry *entry = find(cache, key, hash);
-    bool is_there = entry && entry->place != PLACE_GHOST;
-    if (is_there) {
-        entry->pins++;
-        if (entry->place == PLACE_LOADING)
-            error = wait_for_load(cache, entry, reason);
-        else
-            touch(cache, entry);
-        cache->counts.hits += error == HQ_OK;
-    } else {
-        cache->counts.misses++;
-        if (entry) {
-            distance = cache->clock - entry->used;
-            unlink_entry(cache, entry);
-        } else {
-            entry = insert(cache, key, hash);
-        }
-        entry->place = PLACE_LOADING;
-        entry->used = cache->clock;
-        entry->pins = 1;
-        error = load_entry(cache, entry, key, distance, load, context, reason);
+    while (!is_complete && !error) {
+        error = get_round(cache, wants, count, is_ahead, load, context, reason);
+        is_complete = true;
+        for (size_t i = 0; i < count && !is_ahead; i++)
+            is_complete = is_complete && wants[i].entry;
     }
+    for (size_t i = 0; error && i < count; i++)
+        if (wants[i].entry) {
+            unpin(cache, wants[i].entry);
+            wants[i].entry = NULL;
+        }
     unlock(cache);
-    if (error)
-        return error;
-    *entry_r = entry;
-    *was_hit_r = is_there;
-    return HQ_OK;
+    return error;
+}
+
+hq_error cache_get(hq_cache *cache, hq_cache_want *wants, size_t count, hq_cache_load *load, void *context,
+                   hq_reason *reason)
+{
+    return get(cache, wants, count, false, load, context, reason);
+}
+
+hq_error cache_get_ahead(hq_cache *cache, hq_cache_want *wants, size_t count, hq_cache_load *load, void *context,
+                         hq_reason *reason)
+{
+    return get(cache, wants, count, true, load, context, reason);
 }
 
 const hq_column *cache_entry_column(const hq_cache_entry *entry)
@@ -468,16 +574,7 @@ void cache_release(hq_cache *cache, hq_cache_entry **entry_p)
         return;
     *entry_p = NULL;
     pthread_mutex_lock(&cache->lock);
-    assert(entry->pins > 0);
-    if (--entry->pins == 0) {
-        if (entry->place == PLACE_OVERSIZE) {
-            cache->oversize_bytes -= entry->column->bytes;
-            cache->oversize_count--;
-            evict(cache, entry);
-        }
-        if (cache->main.bytes + cache->small.bytes > cache->limit || cache->dead_count)
-            shrink(cache);
-    }
+    unpin(cache, entry);
     unlock(cache);
 }
 

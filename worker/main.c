@@ -42,6 +42,14 @@ static const hq_option options[] = {
      .offset = AT(worker.memory),
      .fallback = "2G",
      .help = "Bytes of the column cache."},
+    {.name = "readers",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(worker.readers),
+     .fallback = "4",
+     .max = 256,
+     .help =
+         "Threads that read the columns of the next subtasks while executors compute: all of them files of servers, "
+         "one files of this machine. With 0 nothing is read ahead."},
     {.name = "open-files",
      .kind = HQ_OPTION_INTEGER,
      .offset = AT(worker.open_files),

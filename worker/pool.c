@@ -8,17 +8,18 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "worker/ahead.h"
 
 enum {
     CHUNK = 64,      /* orders an executor takes at once, at most */
     BENCHES = 8,     /* queries whose histograms an executor keeps at hand */
+    CHUNK_US = 2000, /* that they may take together */
     FLUSH_US = 5000, /* answers do not wait for the rest of a chunk longer than this */
     FLUSH_BYTES = 4 << 20
 };
 
 struct hq_pool {
-    hq_cache *cache;
-    hq_files *files;
+    hq_shelf shelf;
     pthread_t *threads;
     size_t thread_count;
     int fd;
@@ -30,6 +31,7 @@ struct hq_pool {
     pthread_cond_t order_given;
     hq_assigned *ring;
     size_t head, count, capacity;
+    uint64_t taken; /* orders by executors, since the beginning: the number of the one at head */
 
     pthread_mutex_t batch_lock; /* over the list */
     hq_batch *first, **last;
@@ -66,19 +68,45 @@ void pool_give(hq_pool *pool, const hq_assigned *assigned, size_t count)
     else
         pthread_cond_signal(&pool->order_given);
     pthread_mutex_unlock(&pool->order_lock);
+    if (pool->shelf.ahead)
+        ahead_news(pool->shelf.ahead);
 }
 
-/* Waits for orders and takes a share that leaves the other executors theirs; 0 when the pool closes. */
-static size_t take_orders(hq_pool *pool, hq_assigned *chunk)
+/* The contract is hq_ahead_peek's. */
+static bool peek_order(void *context, uint64_t *number_p, hq_task **task_r, hq_order *order_r)
+{
+    hq_pool *pool = context;
+    pthread_mutex_lock(&pool->order_lock);
+    size_t at = *number_p > pool->taken ? (size_t)(*number_p - pool->taken) : 0;
+    const hq_assigned *found = NULL;
+    for (; at < pool->count && !found; at++) {
+        const hq_assigned *assigned = &pool->ring[(pool->head + at) % pool->capacity];
+        if (assigned->order.first < assigned->order.last && !task_is_cancelled(assigned->task))
+            found = assigned;
+    }
+    if (found) {
+        *number_p = pool->taken + at - 1;
+        *task_r = task_hold(found->task);
+        *order_r = found->order;
+    }
+    pthread_mutex_unlock(&pool->order_lock);
+    return found != NULL;
+}
+
+/* Waits for orders and takes a share, at most so many, that leaves the other executors theirs; 0 when the pool closes.
+ */
+static size_t take_orders(hq_pool *pool, size_t most, hq_assigned *chunk, uint64_t *number_r)
 {
     pthread_mutex_lock(&pool->order_lock);
     while (pool->count == 0 && !pool->is_closing)
         pthread_cond_wait(&pool->order_given, &pool->order_lock);
     size_t count = pool->count / (2 * pool->thread_count);
-    count = pool->is_closing ? 0 : count < 1 ? 1 : count > CHUNK ? CHUNK : count;
+    count = pool->is_closing ? 0 : count < 1 ? 1 : count > most ? most : count;
     for (size_t i = 0; i < count; i++)
         chunk[i] = pool->ring[(pool->head + i) % pool->capacity];
     if (count) {
+        *number_r = pool->taken;
+        pool->taken += count;
         pool->head = (pool->head + count) % pool->capacity;
         pool->count -= count;
     }
@@ -217,8 +245,7 @@ static void execute(executor *e, hq_assigned *assigned)
         e->since_us = hq_now_us();
     }
     hq_outcome outcome;
-    task_execute(assigned->task, &assigned->order, e->pool->cache, e->pool->files, bench_of(e, assigned->task),
-                 &outcome);
+    task_execute(assigned->task, &assigned->order, &e->pool->shelf, bench_of(e, assigned->task), &outcome);
     note_outcome(e, assigned, &outcome);
     buffer_clear(&outcome.contents);
     task_release(&assigned->task);
@@ -226,18 +253,31 @@ static void execute(executor *e, hq_assigned *assigned)
         hand_back(e->pool, &e->batch, e->since_us);
 }
 
+/* Orders that take long are taken one by one: what waits in a chunk neither another executor nor a reader can see. */
+static size_t chunk_after(int64_t took_us, size_t count)
+{
+    int64_t most = CHUNK_US * (int64_t)count / (took_us > 0 ? took_us : 1);
+    return most < 1 ? 1 : most > CHUNK ? CHUNK : (size_t)most;
+}
+
 static void *run_executor(void *context)
 {
     executor e = {.pool = context};
     hq_assigned chunk[CHUNK];
-    size_t count;
-    while ((count = take_orders(e.pool, chunk)) > 0) {
-        for (size_t i = 0; i < count; i++)
+    size_t count, most = 1;
+    uint64_t number;
+    while ((count = take_orders(e.pool, most, chunk, &number)) > 0) {
+        int64_t begin_us = hq_now_us();
+        for (size_t i = 0; i < count; i++) {
             if (e.pool->is_closing)
                 task_release(&chunk[i].task);
             else
                 execute(&e, &chunk[i]);
+            if (e.pool->shelf.ahead)
+                ahead_through(e.pool->shelf.ahead, number + i);
+        }
         hand_back(e.pool, &e.batch, e.since_us);
+        most = chunk_after(hq_now_us() - begin_us, count);
     }
     for (size_t i = 0; i < BENCHES; i++)
         place_clear(&e.places[i]);
@@ -246,15 +286,16 @@ static void *run_executor(void *context)
 
 /* ---- the pool ---- */
 
-hq_pool *pool_new(size_t slots, hq_cache *cache, hq_files *files)
+hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files)
 {
     hq_pool *pool = hq_calloc(1, sizeof *pool);
-    pool->cache = cache;
-    pool->files = files;
+    pool->shelf = (hq_shelf){.cache = cache, .files = files};
     pool->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&pool->order_lock, NULL);
     pthread_mutex_init(&pool->batch_lock, NULL);
     pthread_cond_init(&pool->order_given, NULL);
+    if (readers > 0 && ahead_bytes > 0)
+        pool->shelf.ahead = ahead_new(readers, ahead_bytes, &pool->shelf, peek_order, pool);
     pool->threads = hq_calloc(slots, sizeof *pool->threads);
     pool->thread_count = slots;
     for (size_t i = 0; i < slots; i++)
@@ -276,6 +317,7 @@ void pool_free(hq_pool **pool_p)
     pthread_mutex_unlock(&pool->order_lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
+    ahead_free(&pool->shelf.ahead);
     for (size_t i = 0; i < pool->count; i++)
         task_release(&pool->ring[(pool->head + i) % pool->capacity].task);
     hq_batch *batch;

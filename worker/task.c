@@ -5,11 +5,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "data/source.h"
 
-enum {
-    MAX_COLUMN_BYTES = INT32_MAX, /* of one column of one partition */
-    MAX_CONTENTS = 512 << 20      /* half of what a broker's socket takes in one frame */
-};
+enum { MAX_CONTENTS = 512 << 20 /* half of what a broker's socket takes in one frame */ };
 
 struct hq_task {
     atomic_int holders, cancelled;
@@ -124,48 +122,6 @@ static bool make_ready(hq_task *task, hq_failure *failure)
     return !task->failure.error;
 }
 
-/* ---- columns ---- */
-
-typedef struct loader {
-    hq_files *files;
-    const hq_file_entry *file;
-    hq_open_tree *open; /* once a column is not in the cache */
-    uint64_t bytes;
-} loader;
-
-static hq_error load_column(void *context, const hq_cache_key *key, hq_column **column_r, hq_reason *reason)
-{
-    loader *l = context;
-    hq_error error = l->open ? HQ_OK
-                             : files_get(l->files, l->file->path, l->file->tree, &l->file->identity, &l->open, reason);
-    if (!error)
-        error = tree_read(files_tree(l->open), key->column, key->first, key->last, MAX_COLUMN_BYTES, column_r, reason);
-    if (!error)
-        l->bytes += (*column_r)->bytes;
-    return error;
-}
-
-static hq_error get_columns(hq_task *task, const hq_order *order, hq_cache *cache, loader *l, hq_cache_entry **entries,
-                            const hq_column **columns, hq_outcome *outcome)
-{
-    size_t count = program_column_count(task->program);
-    for (size_t i = 0; i < count; i++) {
-        hq_cache_key key = {.file = l->file->identity,
-                            .tree = l->file->tree,
-                            .column = program_column(task->program, i)->name,
-                            .first = order->first,
-                            .last = order->last};
-        bool was_hit;
-        hq_error error = cache_get(cache, &key, load_column, l, &entries[i], &was_hit, &outcome->failure.reason);
-        if (error)
-            return error;
-        columns[i] = cache_entry_column(entries[i]);
-        if (was_hit)
-            outcome->cached_bytes += columns[i]->bytes;
-    }
-    return HQ_OK;
-}
-
 /* ---- the loop ---- */
 
 static void name_fault(hq_task *task, const hq_order *order, const hq_file_entry *file, const hq_run *run,
@@ -235,33 +191,25 @@ static uint32_t micros_since(int64_t *begin_us)
     return micros > UINT32_MAX ? UINT32_MAX : (uint32_t)micros;
 }
 
-static void execute_with(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench *bench,
+static void execute_with(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_bench *bench,
                          hq_outcome *outcome)
 {
-    size_t count = program_column_count(task->program);
     const hq_file_entry *file = &task->files[order->file];
-    loader l = {.files = files, .file = file};
-    hq_cache_entry **entries = hq_calloc(count, sizeof *entries);
-    const hq_column **columns = hq_calloc(count, sizeof *columns);
+    hq_held held;
     int64_t begin_us = hq_now_us();
-    outcome->failure.error = get_columns(task, order, cache, &l, entries, columns, outcome);
+    outcome->failure.error = shelf_get(shelf, file, task->program, order->first, order->last, &task->cancelled, &held,
+                                       &outcome->failure.reason);
     outcome->load_us = micros_since(&begin_us);
     outcome->failure.is_of_file = is_of_file(outcome->failure.error);
-    outcome->read_bytes = l.bytes;
+    outcome->read_bytes = held.read_bytes;
+    outcome->cached_bytes = held.cached_bytes;
     if (!outcome->failure.error)
-        run_loop(task, order, file, columns, bench, outcome);
+        run_loop(task, order, file, held.columns, bench, outcome);
     outcome->run_us = micros_since(&begin_us);
-    for (size_t i = 0; i < count; i++)
-        if (entries[i])
-            cache_release(cache, &entries[i]);
-    if (l.open)
-        files_release(files, &l.open);
-    free(entries);
-    free(columns);
+    held_clear(&held, shelf->cache);
 }
 
-void task_execute(hq_task *task, const hq_order *order, hq_cache *cache, hq_files *files, hq_bench **bench_p,
-                  hq_outcome *outcome)
+void task_execute(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_bench **bench_p, hq_outcome *outcome)
 {
     *outcome = (hq_outcome){0};
     hq_failure *failure = &outcome->failure;
@@ -282,7 +230,30 @@ void task_execute(hq_task *task, const hq_order *order, hq_cache *cache, hq_file
         *bench_p = hq_calloc(1, sizeof **bench_p);
         (*bench_p)->hists = program_new_hists(task->program);
     }
-    execute_with(task, order, cache, files, *bench_p, outcome);
+    execute_with(task, order, shelf, *bench_p, outcome);
+}
+
+bool task_reads_server(const hq_task *task, const hq_order *order)
+{
+    return order->file < task->file_count && source_is_url(task->files[order->file].path);
+}
+
+bool task_has_servers(const hq_task *task)
+{
+    for (size_t i = 0; i < task->file_count; i++)
+        if (source_is_url(task->files[i].path))
+            return true;
+    return false;
+}
+
+hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_held *held_r)
+{
+    hq_failure failure = {.error = HQ_EPROTOCOL};
+    *held_r = (hq_held){0};
+    if (order->file >= task->file_count || !make_ready(task, &failure))
+        return failure.error;
+    return shelf_get_ahead(shelf, &task->files[order->file], task->program, order->first, order->last, &task->cancelled,
+                           held_r, &failure.reason);
 }
 
 void bench_free(hq_bench **bench_p)

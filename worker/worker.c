@@ -10,16 +10,19 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "wire/message.h"
+#include "wire/report.h"
 #include "wire/socket.h"
 #include "worker/pool.h"
 #include "zk/coordinator.h"
 
 enum {
     TICK_MS = 200,
+    REPORT_MS = 1000, /* between two reports of the cache, if there is news */
     HELLO_AGAIN_MS = 2000,
     FIRST_LEASE_MS = 3000, /* until WELCOME tells */
     WORK_AHEAD_US = 50000, /* of each executor, waiting in the queue */
     MAX_CREDIT = 8192,
+    AHEAD_SHARE = 8, /* of the cache that may be filled ahead of its use: one eighth */
     EVICTED_AT_ONCE = 4096,
     RECEIVE_AT_ONCE = 64,
     MESSAGE_BYTES = 64 << 20 /* of contents; one more batch still fits into what a broker takes */
@@ -48,10 +51,12 @@ struct hq_worker {
     broker_link **links;
     size_t link_count, link_capacity;
     uint32_t next_link;
-    int64_t ticked_ms;
+    int64_t ticked_ms, reported_ms;
+    hq_cache_report reported;
     int stop_fd;
     bool is_draining, is_leaving;
-    double order_us; /* mean time of one, of late */
+    bool reads_servers; /* files of servers, for some query */
+    double order_us;    /* mean time of one, of late */
     int64_t credit;
 };
 
@@ -90,16 +95,43 @@ static void say_hello(hq_worker *worker, broker_link *l)
     say(l, &message);
 }
 
-static void say_credit(hq_worker *worker, broker_link *l)
+static hq_cache_report report_of(const hq_worker *worker)
 {
     hq_cache_counts counts;
     cache_count(worker->cache, &counts);
+    return (hq_cache_report){.hits = (int64_t)counts.hits,
+                             .misses = (int64_t)counts.misses,
+                             .evictions = (int64_t)counts.evictions,
+                             .cache_bytes = (int64_t)counts.bytes,
+                             .cache_columns = (int64_t)counts.entries,
+                             .cache_limit = (int64_t)counts.limit_bytes,
+                             .file_bytes = (int64_t)counts.loaded_bytes,
+                             .ahead_used = (int64_t)counts.ahead_used,
+                             .ahead_wasted = (int64_t)counts.ahead_wasted};
+}
+
+static void say_credit(hq_worker *worker, broker_link *l)
+{
+    hq_cache_report report = report_of(worker);
     hq_message *message = message_new(HQ_CREDIT);
     message_put_int32(message, "credit", worker->is_draining ? 0 : (int32_t)worker->credit);
-    message_put_int(message, "hits", (int64_t)counts.hits);
-    message_put_int(message, "misses", (int64_t)counts.misses);
-    message_put_int(message, "cache_bytes", (int64_t)counts.bytes);
+    report_put(message, &report);
     say(l, &message);
+}
+
+/* A worker that has much to say has no need of CREDIT to keep its lease, but what it tells of its cache is wanted. */
+static void report_news(hq_worker *worker, int64_t now_ms)
+{
+    if (now_ms - worker->reported_ms < REPORT_MS)
+        return;
+    worker->reported_ms = now_ms;
+    hq_cache_report report = report_of(worker);
+    if (memcmp(&report, &worker->reported, sizeof report) == 0)
+        return;
+    worker->reported = report;
+    for (size_t i = 0; i < worker->link_count; i++)
+        if (worker->links[i]->is_welcome)
+            say_credit(worker, worker->links[i]);
 }
 
 static hq_error link_add(hq_worker *worker, const char *endpoint, hq_reason *reason)
@@ -237,7 +269,7 @@ static void forget_task(broker_link *l, uint32_t handle)
     *task = l->tasks[--l->task_count];
 }
 
-static void take_query(broker_link *l, const hq_message *message)
+static void take_query(hq_worker *worker, broker_link *l, const hq_message *message)
 {
     hq_task *task = NULL;
     hq_reason reason = {{0}};
@@ -251,6 +283,7 @@ static void take_query(broker_link *l, const hq_message *message)
     }
     HQ_GROW(l->tasks, l->task_count, l->task_capacity);
     l->tasks[l->task_count++] = task;
+    worker->reads_servers |= task_has_servers(task);
 }
 
 static void answer_unknown(const hq_order *order, hq_buffer *answers, hq_buffer *contents)
@@ -336,7 +369,7 @@ static void handle(hq_worker *worker, broker_link *l, const hq_message *message)
             l->lease_ms = number;
         break;
     case HQ_QUERY:
-        take_query(l, message);
+        take_query(worker, l, message);
         break;
     case HQ_SUBTASKS:
         take_orders(worker, l, message);
@@ -382,7 +415,9 @@ static void note_pace(hq_worker *worker, const hq_batch *batch)
     double now_us = (double)batch->busy_us / (double)(batch->orders ? batch->orders : 1);
     worker->order_us = worker->order_us > 0 ? 0.8 * worker->order_us + 0.2 * now_us : now_us;
     double ahead = (double)worker->settings.slots * WORK_AHEAD_US / (worker->order_us > 1 ? worker->order_us : 1);
-    int64_t least = 2 * worker->settings.slots;
+    /* Subtasks for those who read ahead. */
+    int64_t readers = worker->reads_servers || worker->settings.readers < 1 ? worker->settings.readers : 1;
+    int64_t least = 2 * worker->settings.slots + readers;
     worker->credit = ahead < (double)least ? least : ahead > MAX_CREDIT ? MAX_CREDIT : (int64_t)ahead;
 }
 
@@ -430,6 +465,7 @@ static int64_t tick(hq_worker *worker)
     if (now_ms - worker->ticked_ms >= TICK_MS) {
         worker->ticked_ms = now_ms;
         say_evicted(worker);
+        report_news(worker, now_ms);
     }
     for (size_t i = 0; i < worker->link_count; i++) {
         broker_link *l = worker->links[i];
@@ -531,14 +567,15 @@ hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         worker->settings.slots = cores > 0 ? cores : 1;
     }
-    worker->credit = 2 * worker->settings.slots;
+    worker->credit = 2 * worker->settings.slots + (worker->settings.readers > 0);
     worker->id = hash_random();
     hash_to_text(&worker->id, worker->id_text);
     gethostname(worker->host, sizeof worker->host - 1);
     worker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->cache = cache_new((size_t)settings->memory);
     worker->files = files_new((size_t)settings->open_files, &settings->remote);
-    worker->pool = pool_new((size_t)worker->settings.slots, worker->cache, worker->files);
+    worker->pool = pool_new((size_t)worker->settings.slots, (size_t)settings->readers,
+                            (size_t)settings->memory / AHEAD_SHARE, worker->cache, worker->files);
     hq_error error = settings->broker ? link_add(worker, settings->broker, reason) : join_coordinator(worker, reason);
     if (error)
         worker_free(&worker);

@@ -21,6 +21,7 @@ typedef struct hq_worker_settings {
     int64_t session_ms; /* of the coordinator */
     int64_t slots;      /* executor threads; 0 for one a core */
     int64_t memory;     /* bytes of the column cache */
+    int64_t readers;    /* threads that read ahead; see pool_new */
     int64_t open_files; /* files kept open */
     hq_remote_settings remote;
 } hq_worker_settings;

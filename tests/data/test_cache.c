@@ -60,6 +60,22 @@ static hq_error load(void *context, const hq_cache_key *key, hq_column **column_
     return HQ_OK;
 }
 
+static void load_all(void *context, hq_cache_want *const *wants, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        wants[i]->error = load(context, &wants[i]->key, &wants[i]->column, wants[i]->reason);
+}
+
+static hq_error get_one(hq_cache *cache, const hq_cache_key *key, slow_disk *disk, hq_cache_entry **entry_r,
+                        bool *was_hit_r, hq_reason *reason)
+{
+    hq_cache_want want = {.key = *key};
+    hq_error error = cache_get(cache, &want, 1, load_all, disk, reason);
+    *entry_r = want.entry;
+    *was_hit_r = want.was_hit;
+    return error;
+}
+
 static hq_cache_key key_of(uint64_t number)
 {
     hq_cache_key key = {.tree = "events", .column = "Muon_pt", .first = number, .last = number + VALUES};
@@ -73,7 +89,7 @@ static bool use(hq_cache *cache, uint64_t number, slow_disk *disk)
     hq_cache_key key = key_of(number);
     hq_cache_entry *entry = NULL;
     bool was_hit = false;
-    assert_int_equal(cache_get(cache, &key, load, disk, &entry, &was_hit, NULL), HQ_OK);
+    assert_int_equal(get_one(cache, &key, disk, &entry, &was_hit, NULL), HQ_OK);
     const hq_column *column = cache_entry_column(entry);
     assert_true(((const double *)column->values)[column->entries - 1] == (double)number);
     cache_release(cache, &entry);
@@ -121,7 +137,7 @@ static void every_part_of_the_key_counts(void **state)
         for (int i = 0; i < 7; i++) {
             hq_cache_entry *entry;
             bool was_hit;
-            assert_int_equal(cache_get(cache, &keys[i], load, &disk, &entry, &was_hit, NULL), HQ_OK);
+            assert_int_equal(get_one(cache, &keys[i], &disk, &entry, &was_hit, NULL), HQ_OK);
             assert_int_equal(was_hit, round);
             cache_release(cache, &entry);
         }
@@ -143,7 +159,7 @@ static void *ask(void *argument)
     asker *self = argument;
     hq_cache_key key = key_of(1);
     bool was_hit;
-    self->error = cache_get(self->cache, &key, load, self->disk, &self->entry, &was_hit, &self->reason);
+    self->error = get_one(self->cache, &key, self->disk, &self->entry, &was_hit, &self->reason);
     if (self->error == HQ_OK)
         self->column = cache_entry_column(self->entry);
     return NULL;
@@ -238,7 +254,7 @@ static void what_is_in_use_stays(void **state)
     for (uint64_t i = 0; i < 15; i++) {
         hq_cache_key key = key_of(i);
         bool was_hit;
-        assert_int_equal(cache_get(cache, &key, load, &disk, &held[i], &was_hit, NULL), HQ_OK);
+        assert_int_equal(get_one(cache, &key, &disk, &held[i], &was_hit, NULL), HQ_OK);
     }
     hq_cache_counts counts;
     cache_count(cache, &counts);
@@ -264,8 +280,8 @@ static void a_column_over_the_limit_pushes_nothing_out(void **state)
     hq_cache_key key = key_of(77);
     hq_cache_entry *entry, *again;
     bool was_hit;
-    assert_int_equal(cache_get(cache, &key, load, &disk, &entry, &was_hit, NULL), HQ_OK);
-    assert_int_equal(cache_get(cache, &key, load, &disk, &again, &was_hit, NULL), HQ_OK);
+    assert_int_equal(get_one(cache, &key, &disk, &entry, &was_hit, NULL), HQ_OK);
+    assert_int_equal(get_one(cache, &key, &disk, &again, &was_hit, NULL), HQ_OK);
     assert_true(was_hit);
     hq_cache_counts counts;
     cache_count(cache, &counts);
@@ -386,7 +402,7 @@ static void evictions_are_reported_once_a_partition(void **state)
             key.column = column ? "Muon_pt" : "Muon_eta";
             hq_cache_entry *entry;
             bool was_hit;
-            assert_int_equal(cache_get(cache, &key, load, &disk, &entry, &was_hit, NULL), HQ_OK);
+            assert_int_equal(get_one(cache, &key, &disk, &entry, &was_hit, NULL), HQ_OK);
             cache_release(cache, &entry);
         }
     assert_int_equal(cache_take_evicted(cache, partitions, 64), 0);
@@ -425,6 +441,230 @@ static void untaken_reports_are_bounded_and_counted(void **state)
     cache_free(&cache);
 }
 
+/* --- ahead, and several at once --- */
+
+/* Loads a column ahead and lets it go; true if the cache has it now. */
+static bool load_ahead(hq_cache *cache, uint64_t number, slow_disk *disk)
+{
+    hq_cache_want want = {.key = key_of(number)};
+    assert_int_equal(cache_get_ahead(cache, &want, 1, load_all, disk, NULL), HQ_OK);
+    bool is_there = want.entry != NULL;
+    cache_release(cache, &want.entry);
+    return is_there;
+}
+
+static void loading_ahead_is_no_use(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(10 * unit_bytes());
+    hq_cache_counts counts;
+    assert_true(load_ahead(cache, 1, &disk));
+    assert_true(load_ahead(cache, 1, &disk));
+    assert_false(use(cache, 1, &disk)); /* it had to be read, though not now */
+    assert_true(use(cache, 1, &disk));
+    assert_true(load_ahead(cache, 1, &disk));
+    assert_true(use(cache, 1, &disk));
+    assert_int_equal(atomic_load(&disk.loads), 1);
+    cache_count(cache, &counts);
+    assert_int_equal(counts.misses, 1);
+    assert_int_equal(counts.hits, 2);
+    assert_int_equal(counts.ahead_used, 1);
+    for (uint64_t i = 10; i < 30; i++)
+        load_ahead(cache, i, &disk);
+    cache_count(cache, &counts);
+    assert_int_equal(counts.misses, 21);
+    assert_int_equal(counts.ahead_used, 1);
+    assert_int_equal(counts.ahead_wasted, counts.evictions);
+    assert_in_range(counts.ahead_wasted, 11, 12);
+    cache_free(&cache);
+}
+
+static void a_failed_load_ahead_leaves_nothing(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(10 * unit_bytes());
+    hq_cache_want wants[2] = {{.key = key_of(1)}, {.key = key_of(2)}};
+    hq_reason reason = {{0}};
+    use(cache, 1, &disk);
+    atomic_store(&disk.fails, true);
+    assert_int_equal(cache_get_ahead(cache, wants, 2, load_all, &disk, &reason), HQ_EIO);
+    assert_string_equal(reason.text, "the disk is gone: Muon_pt");
+    assert_null(wants[0].entry);
+    assert_null(wants[1].entry);
+    atomic_store(&disk.fails, false);
+    assert_false(use(cache, 2, &disk));
+    assert_true(use(cache, 1, &disk));
+    cache_free(&cache);
+}
+
+static void a_scan_read_ahead_leaves_what_is_used_often(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(40 * unit_bytes());
+    int hits = 0, uses = 0;
+    uint64_t scanned = 1000;
+    for (int round = 0; round < 50; round++) {
+        for (uint64_t i = 0; i < 20; i++, uses++) {
+            load_ahead(cache, i, &disk);
+            hits += use(cache, i, &disk);
+        }
+        for (int i = 0; i < 60; i++, scanned++) {
+            load_ahead(cache, scanned, &disk);
+            assert_false(use(cache, scanned, &disk));
+        }
+    }
+    assert_true(hits >= uses * 9 / 10);
+    cache_free(&cache);
+}
+
+/* Counts how many columns it is asked for at once; the second fails if it is told to. */
+static void load_counted(void *context, hq_cache_want *const *wants, size_t count)
+{
+    slow_disk *disk = context;
+    disk->values = 10 * disk->values + count;
+    for (size_t i = 0; i < count; i++) {
+        wants[i]->column = column_new(HQ_FLOAT64, VALUES, VALUES, 0, SIZE_MAX / 2);
+        if (i == 1 && atomic_load(&disk->fails)) {
+            column_free(&wants[i]->column);
+            wants[i]->error = hq_fail(wants[i]->reason, HQ_EFORMAT, "damaged: %d", (int)wants[i]->key.first);
+        }
+    }
+}
+
+static void several_at_once_are_loaded_in_one_call(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(100 * unit_bytes());
+    hq_cache_want wants[20];
+    for (uint64_t i = 0; i < 20; i++)
+        wants[i].key = key_of(i);
+    assert_int_equal(cache_get(cache, wants, 3, load_counted, &disk, NULL), HQ_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_false(wants[i].was_hit);
+        cache_release(cache, &wants[i].entry);
+    }
+    assert_int_equal(cache_get(cache, wants + 1, 19, load_counted, &disk, NULL), HQ_OK);
+    assert_int_equal(disk.values, 3 * 10 + 17);
+    for (int i = 1; i < 20; i++) {
+        assert_int_equal(wants[i].was_hit, i < 3);
+        assert_int_equal(cache_entry_column(wants[i].entry)->entries, VALUES);
+        cache_release(cache, &wants[i].entry);
+    }
+    hq_cache_counts counts;
+    cache_count(cache, &counts);
+    assert_int_equal(counts.hits, 2);
+    assert_int_equal(counts.misses, 20);
+
+    for (uint64_t i = 0; i < 4; i++)
+        wants[i].key = key_of(18 + i); /* two that are there, one that goes well, one that does not */
+    atomic_store(&disk.fails, true);
+    hq_reason reason = {{0}};
+    assert_int_equal(cache_get(cache, wants, 4, load_counted, &disk, &reason), HQ_EFORMAT);
+    assert_string_equal(reason.text, "damaged: 21");
+    for (int i = 0; i < 4; i++)
+        assert_null(wants[i].entry);
+    disk.values = 0;
+    atomic_store(&disk.fails, false);
+    assert_int_equal(cache_get(cache, wants, 4, load_counted, &disk, &reason), HQ_OK);
+    assert_int_equal(disk.values, 1); /* what went well is there */
+    for (int i = 0; i < 4; i++)
+        cache_release(cache, &wants[i].entry);
+    cache_free(&cache);
+}
+
+static void load_cancelled(void *context, hq_cache_want *const *wants, size_t count)
+{
+    load_all(context, wants, count);
+    for (size_t i = 0; i < count; i++) {
+        column_free(&wants[i]->column);
+        wants[i]->error = hq_fail(wants[i]->reason, HQ_ECANCELLED, "cancelled");
+    }
+}
+
+static void *ask_and_cancel(void *argument)
+{
+    asker *self = argument;
+    hq_cache_want want = {.key = key_of(1)};
+    self->error = cache_get(self->cache, &want, 1, load_cancelled, self->disk, &self->reason);
+    return NULL;
+}
+
+static void who_waited_for_a_cancelled_load_makes_it(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(10 * unit_bytes());
+    disk.gate = true;
+    asker first = {.cache = cache, .disk = &disk}, second = first;
+    assert_int_equal(pthread_create(&first.thread, NULL, ask_and_cancel, &first), 0);
+    pthread_mutex_lock(&disk.lock);
+    while (!disk.is_inside)
+        pthread_cond_wait(&disk.changed, &disk.lock);
+    pthread_mutex_unlock(&disk.lock);
+    assert_int_equal(pthread_create(&second.thread, NULL, ask, &second), 0);
+    pthread_mutex_lock(&disk.lock);
+    disk.gate = false;
+    pthread_cond_broadcast(&disk.changed);
+    pthread_mutex_unlock(&disk.lock);
+    pthread_join(first.thread, NULL);
+    pthread_join(second.thread, NULL);
+    assert_int_equal(first.error, HQ_ECANCELLED);
+    assert_int_equal(second.error, HQ_OK);
+    assert_int_equal(atomic_load(&disk.loads), 2);
+    cache_release(cache, &second.entry);
+    cache_free(&cache);
+}
+
+/* Wants three columns of ten at a time, in changing order, for use or ahead. */
+static void *walk_in_threes(void *argument)
+{
+    asker *self = argument;
+    uint64_t seed = self->reason.text[0], wrong = 0;
+    for (int i = 0; i < 3000; i++) {
+        hq_cache_want wants[3];
+        seed = hash_mix(seed + 0x9e3779b97f4a7c15u);
+        uint64_t begin = seed % 10, step = seed / 10 % 2 ? 1 : 9;
+        for (uint64_t k = 0; k < 3; k++)
+            wants[k].key = key_of((begin + k * step) % 10);
+        bool is_ahead = seed / 20 % 3 == 0;
+        wrong += (is_ahead ? cache_get_ahead : cache_get)(self->cache, wants, 3, load_all, self->disk, NULL) != HQ_OK;
+        for (int k = 0; k < 3; k++) {
+            const hq_cache_entry *entry = wants[k].entry;
+            wrong += !is_ahead && !entry;
+            wrong += entry && ((const double *)cache_entry_column(entry)->values)[9] != (double)wants[k].key.first;
+            cache_release(self->cache, &wants[k].entry);
+        }
+    }
+    self->error = wrong ? HQ_EINTERNAL : HQ_OK;
+    return NULL;
+}
+
+static void many_threads_share_several_columns(void **state)
+{
+    (void)state;
+    slow_disk disk = disk_new();
+    hq_cache *cache = cache_new(5 * unit_bytes());
+    asker askers[8];
+    for (int i = 0; i < 8; i++) {
+        askers[i] = (asker){.cache = cache, .disk = &disk};
+        askers[i].reason.text[0] = (char)(i + 1);
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, walk_in_threes, &askers[i]), 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        pthread_join(askers[i].thread, NULL);
+        assert_int_equal(askers[i].error, HQ_OK);
+    }
+    hq_cache_counts counts;
+    cache_count(cache, &counts);
+    assert_true(counts.bytes <= counts.limit_bytes);
+    assert_int_equal(counts.misses, atomic_load(&disk.loads));
+    cache_free(&cache);
+}
+
 typedef struct walker {
     pthread_t thread;
     hq_cache *cache;
@@ -443,7 +683,7 @@ static void *walk(void *argument)
         hq_cache_key key = key_of(number);
         bool was_hit;
         cache_release(self->cache, &held[i % 4]);
-        hq_error error = cache_get(self->cache, &key, load, self->disk, &held[i % 4], &was_hit, NULL);
+        hq_error error = get_one(self->cache, &key, self->disk, &held[i % 4], &was_hit, NULL);
         if (error) {
             held[i % 4] = NULL;
             self->wrong += error != HQ_EIO;
@@ -505,6 +745,12 @@ int main(void)
         cmocka_unit_test(a_new_working_set_takes_over),
         cmocka_unit_test(evictions_are_reported_once_a_partition),
         cmocka_unit_test(untaken_reports_are_bounded_and_counted),
+        cmocka_unit_test(loading_ahead_is_no_use),
+        cmocka_unit_test(a_failed_load_ahead_leaves_nothing),
+        cmocka_unit_test(a_scan_read_ahead_leaves_what_is_used_often),
+        cmocka_unit_test(several_at_once_are_loaded_in_one_call),
+        cmocka_unit_test(who_waited_for_a_cancelled_load_makes_it),
+        cmocka_unit_test(many_threads_share_several_columns),
         cmocka_unit_test(many_threads_find_what_they_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

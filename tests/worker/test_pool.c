@@ -15,11 +15,16 @@ typedef struct crew {
     hq_pool *pool;
 } crew;
 
-static void crew_start(crew *c, size_t slots)
+static void crew_start_ahead(crew *c, size_t slots, size_t readers, size_t ahead_bytes)
 {
     c->cache = cache_new(64 << 20);
     c->files = files_new(10, NULL);
-    c->pool = pool_new(slots, c->cache, c->files);
+    c->pool = pool_new(slots, readers, ahead_bytes, c->cache, c->files);
+}
+
+static void crew_start(crew *c, size_t slots)
+{
+    crew_start_ahead(c, slots, 2, 8 << 20);
 }
 
 static void crew_end(crew *c)
@@ -218,6 +223,151 @@ static void what_is_queued_when_it_ends_is_forgotten(void **state)
     dataset_free(&dataset);
 }
 
+/* Reads a column, and then is at it for years. */
+static const char stuck_text[] = "from hist import Hist, axis\n"
+                                 "h = Hist(axis.Regular(60, 60, 120, name=\"m\"))\n"
+                                 "for event in events:\n"
+                                 "    s = event.M\n"
+                                 "    for i in range(100000):\n"
+                                 "        for k in range(100000):\n"
+                                 "            s = s * 0.5 + i - k\n"
+                                 "    h.fill(s)\n";
+
+enum { AHEAD = 10, AHEAD_LENGTH = 200 };
+
+/* One executor that is stuck, and AHEAD orders behind it. */
+typedef struct jam {
+    crew c;
+    hq_dataset *dataset;
+    hq_task *stuck, *task;
+} jam;
+
+static void jam_start(jam *j, size_t readers, size_t ahead_bytes)
+{
+    crew_start_ahead(&j->c, 1, readers, ahead_bytes);
+    j->dataset = dataset_of("uproot-Zmumu.root");
+    j->stuck = task_for(1, stuck_text, j->dataset);
+    j->task = task_for(2, mass_text, j->dataset);
+    pool_give(j->c.pool, &(hq_assigned){task_hold(j->stuck), {1, 0, 0, 0, 100}, 0}, 1);
+    hq_assigned assigned[AHEAD];
+    for (uint32_t i = 0; i < AHEAD; i++)
+        assigned[i] =
+            (hq_assigned){task_hold(j->task), {2, i, 0, 100 + i * AHEAD_LENGTH, 100 + (i + 1) * AHEAD_LENGTH}, 0};
+    pool_give(j->c.pool, assigned, AHEAD);
+}
+
+static void jam_end(jam *j)
+{
+    task_release(&j->stuck);
+    task_release(&j->task);
+    dataset_free(&j->dataset);
+    crew_end(&j->c);
+}
+
+static hq_cache_counts wait_for_columns(const jam *j, uint64_t least)
+{
+    hq_cache_counts counts;
+    int64_t begin_ms = hq_now_ms();
+    do {
+        cache_count(j->c.cache, &counts);
+        if (hq_now_ms() - begin_ms > TALK_WAIT_MS)
+            fail_msg("%d columns and no more", (int)counts.entries);
+    } while (counts.entries < least);
+    return counts;
+}
+
+static void columns_are_read_ahead(void **state)
+{
+    (void)state;
+    jam j;
+    for (size_t readers = 1; readers < 5; readers += 3) {
+        jam_start(&j, readers, 8 << 20);
+        wait_for_columns(&j, 1 + AHEAD); /* while the executor is stuck */
+        task_cancel(j.stuck);
+        sums s = {.dataset = j.dataset, .whole = hists_of(mass_text, j.dataset, NULL, 0)};
+        assert_int_equal(gather(j.c.pool, add_answer, &s), AHEAD);
+        assert_int_equal(s.entries, AHEAD * AHEAD_LENGTH);
+        hq_cache_counts counts;
+        cache_count(j.c.cache, &counts);
+        assert_int_equal(counts.misses, 1 + AHEAD);
+        assert_int_equal(counts.hits, 0); /* they had to be read, whoever did it */
+        assert_int_equal(counts.ahead_used, AHEAD);
+        assert_int_equal(counts.ahead_wasted, 0);
+        histset_free(&s.whole);
+        jam_end(&j);
+    }
+}
+
+static void what_is_read_ahead_is_bounded(void **state)
+{
+    (void)state;
+    jam j;
+    jam_start(&j, 1, 5000); /* some 1,700 bytes each */
+    wait_for_columns(&j, 3);
+    for (int i = 0; i < 10000; i++)
+        assert_true(wait_for_columns(&j, 3).bytes < 8000); /* the one in use with them */
+    task_cancel(j.stuck);
+    sums s = {.dataset = j.dataset, .whole = hists_of(mass_text, j.dataset, NULL, 0)};
+    assert_int_equal(gather(j.c.pool, add_answer, &s), AHEAD);
+    assert_int_equal(s.entries, AHEAD * AHEAD_LENGTH);
+    histset_free(&s.whole);
+    jam_end(&j);
+}
+
+static void a_cancelled_query_gives_back_what_was_read_ahead(void **state)
+{
+    (void)state;
+    jam j;
+    jam_start(&j, 2, 8 << 20);
+    wait_for_columns(&j, 3);
+    task_cancel(j.task);
+    task_cancel(j.stuck);
+    assert_int_equal(gather(j.c.pool, no_answer, NULL), 0);
+    jam_end(&j); /* where the cache wants every column released */
+}
+
+static void what_was_read_ahead_when_it_ends_is_given_back(void **state)
+{
+    (void)state;
+    jam j;
+    jam_start(&j, 2, 8 << 20);
+    wait_for_columns(&j, 3);
+    task_cancel(j.stuck);
+    jam_end(&j);
+}
+
+/* Warm and cold, few and many at a time, by several executors and readers. */
+static void readers_and_executors_agree(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20, CUTS = 96, LENGTH = 2304 / CUTS };
+    crew c;
+    crew_start_ahead(&c, 3, 3, 20000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    hq_task *task = task_for(1, mass_text, dataset);
+    sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0)};
+    hq_assigned assigned[CUTS];
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint32_t shift = round / 2 % LENGTH; /* every other round is cold */
+        for (uint32_t i = 0; i < CUTS; i++)
+            assigned[i] = (hq_assigned){task_hold(task), {1, i, 0, i * LENGTH + shift, (i + 1) * LENGTH}, 0};
+        for (uint32_t at = 0, step = 1; at < CUTS; at += step, step = step + round % 3) {
+            step = step > CUTS - at ? CUTS - at : step;
+            pool_give(c.pool, assigned + at, step);
+        }
+        assert_int_equal(gather(c.pool, add_answer, &s), CUTS);
+    }
+    hq_cache_counts counts;
+    cache_count(c.cache, &counts);
+    assert_int_equal(counts.misses, CUTS * ROUNDS / 2);
+    assert_int_equal(counts.hits, CUTS * ROUNDS / 2);
+    assert_int_equal(hist_entries(s.whole->hists[0]), s.entries);
+    histset_free(&s.whole);
+    task_release(&task);
+    dataset_free(&dataset);
+    crew_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +375,11 @@ int main(void)
         cmocka_unit_test(many_queries_at_once_do_not_mix),
         cmocka_unit_test(a_cancelled_query_is_not_answered),
         cmocka_unit_test(what_is_queued_when_it_ends_is_forgotten),
+        cmocka_unit_test(columns_are_read_ahead),
+        cmocka_unit_test(what_is_read_ahead_is_bounded),
+        cmocka_unit_test(a_cancelled_query_gives_back_what_was_read_ahead),
+        cmocka_unit_test(what_was_read_ahead_when_it_ends_is_given_back),
+        cmocka_unit_test(readers_and_executors_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "data/partition.h"
 #include "tests/worker/questions.h"
+#include "wire/report.h"
 #include "wire/socket.h"
 #include "worker/worker.h"
 
@@ -17,6 +19,7 @@ static const char empty_text[] = "from hist import Hist, axis\n"
 typedef struct scene {
     zsock_t *broker;
     char *endpoint;
+    int64_t memory;
     hq_worker *worker;
     pthread_t thread;
     bool is_running;
@@ -56,20 +59,21 @@ static void expect_hello(scene *sc)
     assert_true(talk_text(message, "host")[0] != 0);
     assert_string_equal(talk_text(message, "version"), HQ_VERSION);
     assert_int_equal(talk_int(message, "slots"), 2);
-    assert_int_equal(talk_int(message, "memory"), 64 << 20);
+    assert_int_equal(talk_int(message, "memory"), sc->memory);
     assert_true(talk_int(message, "credit") >= 4); /* 5.2: never less than two subtasks a slot */
     message_free(&message);
 }
 
-static scene *scene_start(int lease_ms)
+static scene *scene_start_with(int lease_ms, int64_t memory)
 {
     static int number;
     scene *sc = hq_calloc(1, sizeof *sc);
+    sc->memory = memory;
     char endpoint[64];
     hq_reason reason = {{0}};
     hq_log_set_level(HQ_LOG_ERROR);
     snprintf(endpoint, sizeof endpoint, "inproc://worker-%d", number++);
-    hq_worker_settings settings = {.broker = endpoint, .slots = 2, .memory = 64 << 20, .open_files = 10};
+    hq_worker_settings settings = {.broker = endpoint, .slots = 2, .memory = memory, .readers = 2, .open_files = 10};
     if (socket_router(endpoint, 0, 1 << 26, &sc->broker, &sc->endpoint, &reason) ||
         worker_new(&settings, &sc->worker, &reason))
         fail_msg("%s", reason.text);
@@ -78,6 +82,11 @@ static scene *scene_start(int lease_ms)
     expect_hello(sc);
     welcome(sc, lease_ms);
     return sc;
+}
+
+static scene *scene_start(int lease_ms)
+{
+    return scene_start_with(lease_ms, 64 << 20);
 }
 
 static void join_worker(scene *sc)
@@ -286,12 +295,123 @@ static void a_worker_is_never_silent_for_a_third_of_its_lease_5_3(void **state)
         last_ms = now_ms;
         assert_true(talk_int(message, "credit") >= 4);
         assert_true(talk_int(message, "hits") >= 0 && talk_int(message, "misses") >= 0);
-        assert_true(talk_int(message, "cache_bytes") >= 0);
+        assert_int_equal(talk_int(message, "cache_limit"), 64 << 20);
         message_free(&message);
     }
     /* On the average, for one may be late on a machine that is busy; and not more often than makes sense. */
     assert_in_range((last_ms - begin_ms) / SAYINGS, LEASE_MS / 10, LEASE_MS / 3);
     assert_true(longest_ms < LEASE_MS);
+    scene_end(&sc);
+}
+
+/* Notes the partitions of an EVICTED, LENGTH entries each. */
+static void note_told(const hq_message *message, const hq_dataset *dataset, uint64_t length, bool *was_told,
+                      size_t count)
+{
+    size_t size;
+    const hq_hash *told = message_payload(message, 0, &size);
+    if (message_command(message) != HQ_EVICTED)
+        return;
+    assert_true(size > 0 && size % sizeof *told == 0);
+    for (size_t at = 0; at < size / sizeof *told; at++) {
+        bool is_known = false;
+        for (size_t i = 0; i < count && !is_known; i++) {
+            hq_hash partition = partition_identity(&dataset->files[0].identity, dataset->files[0].tree, i * length,
+                                                   (i + 1) * length);
+            is_known = memcmp(&partition, &told[at], sizeof partition) == 0;
+            was_told[i] |= is_known;
+        }
+        assert_true(is_known);
+    }
+}
+
+static void expect_cached(void *context, const hq_answer *answer)
+{
+    (void)context;
+    assert_false(answer->is_failed);
+    assert_int_equal(answer->read_bytes, 0);
+    assert_true(answer->cached_bytes > 0);
+}
+
+/* CREDIT that tells of so many columns wanted, within a second or so though the lease is a minute. */
+static hq_cache_report expect_report(scene *sc, int64_t wanted)
+{
+    hq_cache_report report = {0};
+    while (report.hits + report.misses < wanted) {
+        hq_message *message = talk_expect_past(sc->broker, HQ_EVICTED, HQ_CREDIT);
+        assert_true(report_get(message, &report));
+        message_free(&message);
+    }
+    return report;
+}
+
+static void the_cache_is_reported_while_it_changes_5_4(void **state)
+{
+    (void)state;
+    enum { ORDERS = 20, LENGTH = 100 };
+    scene *sc = scene_start(60000);
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0), .handle = 1};
+    hq_order orders[ORDERS];
+    for (uint32_t i = 0; i < ORDERS; i++)
+        orders[i] = (hq_order){1, i, 0, i * LENGTH, (i + 1) * LENGTH};
+    send_query(sc, 1, mass_text, dataset);
+    for (int round = 0; round < 2; round++) {
+        send_orders(sc, orders, ORDERS);
+        expect_answers(sc, ORDERS, add_answer, &s);
+    }
+    hq_cache_report report = expect_report(sc, 2 * ORDERS);
+    assert_int_equal(report.misses, ORDERS);
+    assert_int_equal(report.hits, ORDERS);
+    assert_int_equal(report.cache_columns, ORDERS);
+    assert_true(report.cache_bytes >= ORDERS * LENGTH * 8 && report.file_bytes == report.cache_bytes);
+    assert_int_equal(report.evictions, 0);
+    histset_free(&s.whole);
+    dataset_free(&dataset);
+    scene_end(&sc);
+}
+
+static void what_is_evicted_is_told_5_5(void **state)
+{
+    (void)state;
+    enum { ORDERS = 30, LENGTH = 50, FIT = 10 };
+    size_t bytes = 640; /* more than a column of LENGTH, less than two */
+    scene *sc = scene_start_with(60000, (int64_t)(FIT * bytes));
+    hq_dataset *dataset = dataset_of("uproot-Zmumu.root");
+    sums s = {.dataset = dataset, .whole = hists_of(mass_text, dataset, NULL, 0), .handle = 1};
+    send_query(sc, 1, mass_text, dataset);
+    bool was_told[ORDERS] = {false};
+    for (uint32_t i = 0; i < ORDERS; i++) {
+        send_orders(sc, &(hq_order){1, i, 0, i * LENGTH, (i + 1) * LENGTH}, 1);
+        hq_message *message = talk_next(sc->broker, TALK_WAIT_MS);
+        while (message_command(message) == HQ_CREDIT || message_command(message) == HQ_EVICTED) {
+            note_told(message, dataset, LENGTH, was_told, ORDERS);
+            message_free(&message);
+            message = talk_next(sc->broker, TALK_WAIT_MS);
+        }
+        assert_int_equal(message_command(message), HQ_PARTIALS);
+        message_free(&message);
+    }
+    hq_cache_report report = {0};
+    int64_t told = 0;
+    while (report.misses < ORDERS || told < report.evictions) {
+        hq_message *message = talk_next(sc->broker, TALK_WAIT_MS);
+        assert_non_null(message);
+        note_told(message, dataset, LENGTH, was_told, ORDERS);
+        report_get(message, &report);
+        message_free(&message);
+        told = 0;
+        for (int i = 0; i < ORDERS; i++)
+            told += was_told[i];
+    }
+    assert_int_equal(report.cache_columns, ORDERS - told);
+    assert_in_range(told, ORDERS - 2 * FIT, ORDERS - FIT);
+    /* And what was not told is there. */
+    send_orders(sc, &(hq_order){1, 0, 0, 0, LENGTH}, 1);
+    assert_false(was_told[0]);
+    expect_answers(sc, 1, expect_cached, NULL);
+    histset_free(&s.whole);
+    dataset_free(&dataset);
     scene_end(&sc);
 }
 
@@ -485,6 +605,8 @@ int main(void)
         cmocka_unit_test(a_query_told_once_more_stops_nothing_6_1),
         cmocka_unit_test(drop_stops_what_runs_6),
         cmocka_unit_test(a_worker_is_never_silent_for_a_third_of_its_lease_5_3),
+        cmocka_unit_test(the_cache_is_reported_while_it_changes_5_4),
+        cmocka_unit_test(what_is_evicted_is_told_5_5),
         cmocka_unit_test(who_is_not_known_says_hello_again_and_has_forgotten_everything_5_1),
         cmocka_unit_test(what_was_given_before_hello_is_not_answered_after_it_5_3),
         cmocka_unit_test(what_is_malformed_is_survived_2_1),

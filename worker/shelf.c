@@ -1,0 +1,100 @@
+#include "worker/shelf.h"
+
+#include "base/memory.h"
+#include "data/source.h"
+#include "worker/ahead.h"
+
+enum { MAX_COLUMN_BYTES = INT32_MAX /* of one column of one partition */ };
+
+typedef struct loader {
+    const hq_shelf *shelf;
+    const hq_file_entry *file;
+    const atomic_int *cancelled;
+    bool is_ahead;
+} loader;
+
+static hq_error read_column(const loader *l, const hq_tree *tree, hq_cache_want *want)
+{
+    const hq_cache_key *key = &want->key;
+    if (atomic_load(l->cancelled))
+        return hq_fail(want->reason, HQ_ECANCELLED, "cancelled");
+    return tree_read(tree, key->column, key->first, key->last, MAX_COLUMN_BYTES, &want->column, want->reason);
+}
+
+static void load(void *context, hq_cache_want *const *wants, size_t count)
+{
+    const loader *l = context;
+    const hq_file_entry *file = l->file;
+    hq_open_tree *open = NULL;
+    hq_reason reason = {{0}};
+    if (l->shelf->ahead && !l->is_ahead)
+        ahead_wake(l->shelf->ahead);
+    hq_error error = files_get(l->shelf->files, file->path, file->tree, &file->identity, &open, &reason);
+    for (size_t i = 0; i < count; i++) {
+        wants[i]->error = error ? error : read_column(l, files_tree(open), wants[i]);
+        if (error)
+            *wants[i]->reason = reason;
+    }
+    if (!error)
+        files_release(l->shelf->files, &open);
+}
+
+/* A server is asked for all columns at once; those of a file of this machine are read one by one, so that an executor
+ * that comes meanwhile reads the others beside us instead of waiting for all. */
+static hq_error get_ahead(loader *l, hq_held *held, hq_reason *reason)
+{
+    if (source_is_url(l->file->path))
+        return cache_get_ahead(l->shelf->cache, held->wants, held->count, load, l, reason);
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < held->count && !error; i++)
+        error = cache_get_ahead(l->shelf->cache, &held->wants[i], 1, load, l, reason);
+    return error;
+}
+
+static hq_error get(loader *l, const hq_program *program, uint64_t first, uint64_t last, hq_held *held,
+                    hq_reason *reason)
+{
+    size_t count = program_column_count(program);
+    *held = (hq_held){.wants = hq_calloc(count, sizeof *held->wants),
+                      .columns = hq_calloc(count, sizeof *held->columns),
+                      .count = count};
+    for (size_t i = 0; i < count; i++)
+        held->wants[i].key = (hq_cache_key){.file = l->file->identity,
+                                            .tree = l->file->tree,
+                                            .column = program_column(program, i)->name,
+                                            .first = first,
+                                            .last = last};
+    hq_error error = l->is_ahead ? get_ahead(l, held, reason)
+                                 : cache_get(l->shelf->cache, held->wants, count, load, l, reason);
+    for (size_t i = 0; !error && i < count; i++) {
+        const hq_cache_want *want = &held->wants[i];
+        if (!want->entry)
+            continue;
+        held->columns[i] = cache_entry_column(want->entry);
+        *(want->was_hit ? &held->cached_bytes : &held->read_bytes) += held->columns[i]->bytes;
+    }
+    return error;
+}
+
+hq_error shelf_get(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                   uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
+{
+    loader l = {.shelf = shelf, .file = file, .cancelled = cancelled};
+    return get(&l, program, first, last, held_r, reason);
+}
+
+hq_error shelf_get_ahead(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                         uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
+{
+    loader l = {.shelf = shelf, .file = file, .cancelled = cancelled, .is_ahead = true};
+    return get(&l, program, first, last, held_r, reason);
+}
+
+void held_clear(hq_held *held, hq_cache *cache)
+{
+    for (size_t i = 0; i < held->count; i++)
+        cache_release(cache, &held->wants[i].entry);
+    free(held->wants);
+    free(held->columns);
+    *held = (hq_held){0};
+}
