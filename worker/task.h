@@ -34,8 +34,8 @@ typedef struct hq_bench hq_bench;
 typedef struct hq_outcome {
     uint64_t entries, read_bytes, cached_bytes;
     uint32_t load_us, run_us; /* until the columns were there, and in the loop */
-    hq_buffer contents; /* of the histograms, nothing if all bins are empty; the caller clears it */
-    hq_failure failure; /* error is HQ_OK if it went well */
+    hq_buffer contents;       /* of the histograms, nothing if all bins are empty; the caller clears it */
+    hq_failure failure;       /* error is HQ_OK if it went well */
 } hq_outcome;
 
 /* Executes an order: compiles the text if nobody has, gets the columns, runs the loop. Blocks. *bench_p is NULL at
