@@ -41,6 +41,7 @@ hq_column *column_new(hq_type type, uint64_t entries, uint64_t value_count, int 
     *column = (hq_column){.type = type, .entries = entries, .value_count = value_count};
     size_t padded = (values + PADDING + 63) / 64 * 64;
     column->values = aligned_alloc(64, padded);
+    hq_memory_in_large_pages(column->values, padded);
     column->offsets = offsets ? malloc(offsets) : NULL;
     column->bytes = padded + offsets + sizeof *column;
     if (!column->values || (offsets && !column->offsets)) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *or_die(void *memory, size_t size)
 {
@@ -64,6 +65,19 @@ void hq_memory_reuse(void)
     enum { OWN_MAPPING = 32 << 20 /* the most that glibc takes */, KEPT = 256 << 20 };
     mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
     mallopt(M_TRIM_THRESHOLD, KEPT);
+#endif
+}
+
+void hq_memory_in_large_pages(void *memory, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 2 << 20 };
+    uintptr_t begin = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, end = ((uintptr_t)memory + size) / PAGE * PAGE;
+    if (memory && begin < end)
+        madvise((char *)memory + (begin - (uintptr_t)memory), end - begin, MADV_HUGEPAGE); /* advice: it may be refused */
+#else
+    (void)memory;
+    (void)size;
 #endif
 }
 

@@ -20,6 +20,10 @@ char *hq_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* NULL if there is no such memory or the size is over the limit given. */
 void *hq_try_alloc(size_t size, size_t limit);
 
+/* For size bytes of which the first are aligned as aligned_alloc's, all about to be written: asks the system for pages
+ * of 2 MiB where they lie whole in them, which come 512 times as seldom. */
+void hq_memory_in_large_pages(void *memory, size_t size);
+
 /* For programs that read columns, before they make threads: large pieces that are released stay with the process, up to
  * a quarter of a GiB for each of the allocator's pools, instead of going back to the system and coming again page by
  * page. */

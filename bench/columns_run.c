@@ -4,10 +4,15 @@
  *     columns_run FILE TREE ENTRIES ROUNDS [NAME...]
  *
  * Columns are read as a worker reads them: partition by partition, each of at least so many ENTRIES and cut at a border
- * of the tree, column by column. The program is linked so that the reader's calls of the decompressors' libraries come
- * here first (the linker's --wrap): in one pass of its own the blocks are copied, and the decompressor alone is the
- * same calls over these copies, into one buffer, without anything round them. Blocks that are stored as they are
- * cannot be seen that way; for a file without compression it is a copy of as many bytes.
+ * of the tree, column by column. The program is linked so that the reader's calls of the decompressors' and checksums'
+ * libraries come here first (the linker's --wrap): in one pass of its own the blocks are copied.
+ *
+ *   reader  all columns of the file, decoded, as hq gives them to its queries
+ *   alone   the decompressor alone: the same calls over the copies of the blocks, from memory, one behind the other
+ *           into a buffer as large as the largest column, again and again, without checksums and without anything round
+ *           them; the bytes that no block holds (baskets and pages that are stored as they are, of a file without
+ *           compression all) are copied into it likewise, from all over a quarter of a GiB
+ *   parts   what no reader gets round: the file's bytes read, a MiB at a time, then alone with the blocks' checksums
  *
  * Each round reads the file once before the clock starts, so that it is in the page cache. Times are of the thread, the
  * system's part included. Prints one JSON document; bench/columns makes a table of it.
@@ -20,12 +25,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "base/memory.h"
 #include "data/tree.h"
 
-enum { MAX_ROUNDS = 1000, COPY_BYTES = 64 << 10 };
+enum { MAX_ROUNDS = 1000, COPY_BYTES = 64 << 10, READ_BYTES = 1 << 20, POOL_BYTES = 256 << 20 };
 
 typedef enum library_kind { LIB_LZ4, LIB_ZSTD, LIB_ZLIB } library_kind;
 
@@ -33,13 +39,15 @@ typedef struct block_copy {
     library_kind library;
     void *data;
     size_t size, true_size;
+    bool has_xxh64, has_xxh3; /* checksums, over the block or what it stands in */
 } block_copy;
 
 typedef struct block_list {
     block_copy *list;
     size_t count, capacity;
     uint64_t size, true_size;
-    size_t largest; /* true size */
+    const uint8_t *xxh64, *xxh3; /* where the last checksum's bytes begin, */
+    size_t xxh3_size;            /* and how many they are */
     bool is_recording;
 } block_list;
 
@@ -59,8 +67,8 @@ static void record(library_kind library, const void *data, size_t size, size_t t
     memcpy(block->data, data, size);
     recorded.size += size;
     recorded.true_size += true_size;
-    if (true_size > recorded.largest)
-        recorded.largest = true_size;
+    block->has_xxh64 = data == recorded.xxh64;
+    block->has_xxh3 = recorded.xxh3 && (const uint8_t *)data - recorded.xxh3 < (ptrdiff_t)recorded.xxh3_size;
 }
 
 /* The linker gives these names their meaning. */
@@ -70,6 +78,22 @@ int __real_LZ4_decompress_safe(const char *from, char *to, int size, int true_si
 size_t __real_ZSTD_decompressDCtx(ZSTD_DCtx *context, void *to, size_t true_size, const void *from, size_t size);
 enum libdeflate_result __real_libdeflate_zlib_decompress(struct libdeflate_decompressor *context, const void *from,
                                                          size_t size, void *to, size_t true_size, size_t *size_r);
+
+XXH64_hash_t __real_XXH64(const void *data, size_t size, XXH64_hash_t seed);
+XXH64_hash_t __real_XXH3_64bits(const void *data, size_t size);
+
+XXH64_hash_t __wrap_XXH64(const void *data, size_t size, XXH64_hash_t seed)
+{
+    recorded.xxh64 = data;
+    return __real_XXH64(data, size, seed);
+}
+
+XXH64_hash_t __wrap_XXH3_64bits(const void *data, size_t size)
+{
+    recorded.xxh3 = data;
+    recorded.xxh3_size = size;
+    return __real_XXH3_64bits(data, size);
+}
 
 int __wrap_LZ4_decompress_safe(const char *from, char *to, int size, int true_size)
 {
@@ -113,13 +137,13 @@ typedef struct read_plan {
     uint64_t *borders; /* of partitions */
     size_t border_count;
     uint64_t bytes; /* of all columns, decompressed */
+    size_t largest; /* of them */
 } read_plan;
 
-static void warm(const char *path)
+static void read_file(const char *path, void *buffer)
 {
-    char buffer[COPY_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && read(fd, buffer, sizeof buffer) > 0)
+    while (fd >= 0 && read(fd, buffer, READ_BYTES) > 0)
         ;
     if (fd >= 0)
         close(fd);
@@ -136,7 +160,7 @@ static uint64_t column_size(const hq_column *column)
 }
 
 /* Reads everything once; gives the bytes of all columns. */
-static uint64_t read_all(const read_plan *subject)
+static uint64_t read_all(read_plan *subject)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i + 1 < subject->border_count; i++)
@@ -146,37 +170,81 @@ static uint64_t read_all(const read_plan *subject)
             if (tree_read(subject->tree, subject->names[j], subject->borders[i], subject->borders[i + 1], SIZE_MAX,
                           &column, &reason) != HQ_OK)
                 die(subject->names[j], reason.text);
+            if (column_size(column) > subject->largest)
+                subject->largest = column_size(column);
             bytes += column_size(column);
             column_free(&column);
         }
     return bytes;
 }
 
-static void replay(uint8_t *buffer, ZSTD_DCtx *zstd, struct libdeflate_decompressor *zlib)
+/* What stands beside the reader. */
+typedef struct comparison {
+    uint8_t *to, *from; /* from has POOL_BYTES */
+    size_t to_size;
+    uint64_t stored; /* bytes that no block holds */
+    ZSTD_DCtx *zstd;
+    struct libdeflate_decompressor *zlib;
+    uint64_t checksums; /* so that they are not optimised away */
+} comparison;
+
+static bool replay_block(comparison *beside, const block_copy *in, uint8_t *to)
 {
+    if (in->library == LIB_LZ4)
+        return __real_LZ4_decompress_safe(in->data, (char *)to, (int)in->size, (int)in->true_size) ==
+               (int)in->true_size;
+    if (in->library == LIB_ZSTD)
+        return __real_ZSTD_decompressDCtx(beside->zstd, to, in->true_size, in->data, in->size) == in->true_size;
+    return __real_libdeflate_zlib_decompress(beside->zlib, in->data, in->size, to, in->true_size, NULL) ==
+           LIBDEFLATE_SUCCESS;
+}
+
+/* All blocks, and the stored bytes. */
+static void replay(comparison *beside, bool with_checksums)
+{
+    size_t at = 0;
     for (size_t i = 0; i < recorded.count; i++) {
         const block_copy *in = &recorded.list[i];
-        bool is_good = false;
-        if (in->library == LIB_LZ4)
-            is_good = __real_LZ4_decompress_safe(in->data, (char *)buffer, (int)in->size, (int)in->true_size) ==
-                      (int)in->true_size;
-        else if (in->library == LIB_ZSTD)
-            is_good = __real_ZSTD_decompressDCtx(zstd, buffer, in->true_size, in->data, in->size) == in->true_size;
-        else
-            is_good = __real_libdeflate_zlib_decompress(zlib, in->data, in->size, buffer, in->true_size, NULL) ==
-                      LIBDEFLATE_SUCCESS;
-        if (!is_good)
+        if (with_checksums && in->has_xxh64)
+            beside->checksums ^= __real_XXH64(in->data, in->size, 0);
+        if (with_checksums && in->has_xxh3)
+            beside->checksums ^= __real_XXH3_64bits(in->data, in->size);
+        if (in->true_size > beside->to_size - at)
+            at = 0;
+        if (!replay_block(beside, in, beside->to + at))
             die("a recorded block", "cannot be decompressed again");
+        at += in->true_size;
+    }
+    for (uint64_t done = 0; done < beside->stored; done += COPY_BYTES) {
+        if (COPY_BYTES > beside->to_size - at)
+            at = 0;
+        memcpy(beside->to + at, beside->from + done % POOL_BYTES, COPY_BYTES);
+        at += COPY_BYTES;
     }
 }
 
-/* As many bytes as the columns have, from everywhere in a large piece of memory. */
-static void copy(uint8_t *buffer, const uint8_t *from, size_t from_size, uint64_t bytes)
+static comparison make_comparison(uint64_t bytes, size_t largest)
 {
-    for (uint64_t done = 0; done < bytes; done += COPY_BYTES) {
-        memcpy(buffer, from + done % from_size, COPY_BYTES);
-        __asm__ volatile("" : : "r"(buffer) : "memory");
-    }
+    comparison beside = {.to_size = largest};
+    for (size_t i = 0; i < recorded.count; i++)
+        if (recorded.list[i].true_size > beside.to_size)
+            beside.to_size = recorded.list[i].true_size;
+    beside.to_size += COPY_BYTES;
+    beside.stored = bytes > recorded.true_size ? bytes - recorded.true_size : 0;
+    beside.to = hq_calloc(1, beside.to_size);
+    beside.from = hq_alloc(POOL_BYTES);
+    memset(beside.from, 1, POOL_BYTES); /* zeros that were never written all lie in one page */
+    beside.zstd = ZSTD_createDCtx();
+    beside.zlib = libdeflate_alloc_decompressor();
+    return beside;
+}
+
+static void clear_comparison(comparison *beside)
+{
+    ZSTD_freeDCtx(beside->zstd);
+    libdeflate_free_decompressor(beside->zlib);
+    free(beside->to);
+    free(beside->from);
 }
 
 static void open_subject(read_plan *subject, const char *tree, uint64_t entries, char **names, size_t name_count)
@@ -214,51 +282,52 @@ static void print_times(const char *name, int64_t *times_us, size_t count)
            (long long)times_us[count / 2], (long long)times_us[count - 1]);
 }
 
-static void measure(read_plan *subject, size_t rounds)
+static void print_plan(const read_plan *subject)
 {
-    enum { FROM_SIZE = 256 << 20 };
-    int64_t reader_us[MAX_ROUNDS], alone_us[MAX_ROUNDS];
-    warm(subject->path);
-    recorded.is_recording = true;
-    subject->bytes = read_all(subject);
-    recorded.is_recording = false;
-    bool is_stored = recorded.count == 0;
-    uint8_t *buffer = hq_calloc(1, recorded.largest + COPY_BYTES), *from = is_stored ? hq_alloc(FROM_SIZE) : NULL;
-    if (from)
-        memset(from, 1, FROM_SIZE);
-    ZSTD_DCtx *zstd = ZSTD_createDCtx();
-    struct libdeflate_decompressor *zlib = libdeflate_alloc_decompressor();
-    for (size_t i = 0; i < rounds; i++) {
-        int64_t begun = cpu_us();
-        if (is_stored)
-            copy(buffer, from, FROM_SIZE, subject->bytes);
-        else
-            replay(buffer, zstd, zlib);
-        alone_us[i] = cpu_us() - begun;
-        warm(subject->path);
-        begun = cpu_us();
-        if (read_all(subject) != subject->bytes)
-            die(subject->path, "gives other columns when read again");
-        reader_us[i] = cpu_us() - begun;
-    }
     printf("{\"entries\": %llu, \"columns\": %zu, \"partitions\": %zu, \"bytes\": %llu, \"blocks\": %zu, "
            "\"block_bytes\": %llu, \"block_true_bytes\": %llu",
            (unsigned long long)tree_entries(subject->tree), subject->name_count, subject->border_count - 1,
            (unsigned long long)subject->bytes, recorded.count, (unsigned long long)recorded.size,
            (unsigned long long)recorded.true_size);
-    print_times("reader", reader_us, rounds);
-    print_times("alone", alone_us, rounds);
     printf(", \"borders\": [");
     for (size_t i = 0; i < subject->border_count; i++)
         printf("%s%llu", i ? ", " : "", (unsigned long long)subject->borders[i]);
     printf("], \"names\": [");
     for (size_t i = 0; i < subject->name_count; i++)
         printf("%s\"%s\"", i ? ", " : "", subject->names[i]);
-    printf("]}\n");
-    ZSTD_freeDCtx(zstd);
-    libdeflate_free_decompressor(zlib);
+    printf("]");
+}
+
+static void measure(read_plan *subject, size_t rounds)
+{
+    int64_t reader_us[MAX_ROUNDS], alone_us[MAX_ROUNDS], parts_us[MAX_ROUNDS];
+    uint8_t *buffer = hq_alloc(READ_BYTES);
+    recorded.is_recording = true;
+    subject->bytes = read_all(subject);
+    recorded.is_recording = false;
+    comparison beside = make_comparison(subject->bytes, subject->largest);
+    for (size_t i = 0; i < rounds; i++) {
+        int64_t begun = cpu_us();
+        replay(&beside, false);
+        alone_us[i] = cpu_us() - begun;
+        read_file(subject->path, buffer);
+        begun = cpu_us();
+        read_file(subject->path, buffer);
+        replay(&beside, true);
+        parts_us[i] = cpu_us() - begun;
+        read_file(subject->path, buffer);
+        begun = cpu_us();
+        if (read_all(subject) != subject->bytes)
+            die(subject->path, "gives other columns when read again");
+        reader_us[i] = cpu_us() - begun;
+    }
+    print_plan(subject);
+    print_times("reader", reader_us, rounds);
+    print_times("alone", alone_us, rounds);
+    print_times("parts", parts_us, rounds);
+    printf("}\n");
+    clear_comparison(&beside);
     free(buffer);
-    free(from);
 }
 
 int main(int argc, char **argv)

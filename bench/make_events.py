@@ -2,12 +2,17 @@
 """Makes a file of NanoAOD-like events for bench/query and bench/columns: MET, and the collections Jet, Muon and Electron. Needs uproot,
 awkward and numpy.
 
-    bench/make_events.py FILE [--events N] [--compression none|lz4|zstd|zlib] [--chunk N]
+    bench/make_events.py FILE [--rntuple] [--events N] [--compression none|lz4|zstd|zlib] [--chunk N]
+    bench/make_events.py FILE --import TREE-FILE [--compression …]
+
+A TTree, or with --rntuple an RNTuple as uproot writes it: a page for each column and chunk, of plain numbers. --import has ROOT make
+an RNTuple of a file with a TTree: smaller pages, of numbers split into their bytes, as the experiments' RNTuples are.
 
 Everything follows from the seed. Objects are sorted by falling pT; leptons come in pairs of opposite charge about as often as in
 data with Z bosons in it; mantissas are cut, as NanoAOD's are, so that the file compresses like one.
 """
 import argparse
+import pathlib
 
 import awkward
 import numpy as np
@@ -16,6 +21,7 @@ import uproot
 SEED = 20260101
 CHUNK = 100_000
 COMPRESSIONS = {"none": None, "lz4": uproot.LZ4(4), "zstd": uproot.ZSTD(5), "zlib": uproot.ZLIB(1)}
+ROOT_COMPRESSIONS = {"none": 0, "lz4": 404, "zstd": 505, "zlib": 101}
 
 
 def cut_mantissa(values, bits):
@@ -75,23 +81,48 @@ def chunk_of(rng, events):
     return columns
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file")
-    parser.add_argument("--events", type=int, default=4_000_000)
-    parser.add_argument("--compression", choices=COMPRESSIONS, default="lz4")
-    parser.add_argument("--chunk", type=int, default=CHUNK, help=f"events of a basket (default: {CHUNK})")
-    args = parser.parse_args()
+def write(args):
     rng = np.random.Generator(np.random.PCG64(SEED))
     with uproot.recreate(args.file, compression=COMPRESSIONS[args.compression]) as file:
         left = args.events
         while left > 0:
             columns = chunk_of(rng, min(left, args.chunk))
-            if left == args.events:
+            if args.rntuple and left == args.events:
+                file.mkrntuple("Events", columns)
+            elif left == args.events:
                 file.mktree("Events", {name: values.type.content if isinstance(values, awkward.Array) else values.dtype
                                        for name, values in columns.items()})
-            file["Events"].extend(columns)
+            if left < args.events or not args.rntuple:
+                file["Events"].extend(columns)
             left -= args.chunk
+
+
+def import_tree(args):
+    import ROOT  # of this way alone
+
+    pathlib.Path(args.file).unlink(missing_ok=True)
+    importer = getattr(ROOT, "RNTupleImporter", None) or ROOT.Experimental.RNTupleImporter  # where later and earlier versions have it
+    importer = importer.Create(args.source, "Events", args.file)
+    options = importer.GetWriteOptions()
+    options.SetCompression(ROOT_COMPRESSIONS[args.compression])
+    importer.SetWriteOptions(options)
+    importer.SetIsQuiet(True)
+    importer.Import()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--rntuple", action="store_true")
+    parser.add_argument("--import", dest="source", metavar="TREE-FILE")
+    parser.add_argument("--events", type=int, default=4_000_000)
+    parser.add_argument("--compression", choices=COMPRESSIONS, default="lz4")
+    parser.add_argument("--chunk", type=int, default=CHUNK, help=f"events of a basket (default: {CHUNK})")
+    args = parser.parse_args()
+    if args.source:
+        import_tree(args)
+    else:
+        write(args)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ struct hq_ntuple {
     char *path;
     hq_nt_model *model;
     hq_nt_columns columns;
+    hq_nt_indices *indices;
 };
 
 hq_error ntuple_open(const hq_file *file, const hq_tree_key *key, hq_ntuple **ntuple_r, hq_reason *reason)
@@ -17,7 +18,7 @@ hq_error ntuple_open(const hq_file *file, const hq_tree_key *key, hq_ntuple **nt
     if (error)
         return error;
     hq_ntuple *ntuple = hq_calloc(1, sizeof *ntuple);
-    *ntuple = (hq_ntuple){.file = file, .path = hq_strdup(key->path), .model = model};
+    *ntuple = (hq_ntuple){.file = file, .path = hq_strdup(key->path), .model = model, .indices = ntindices_new()};
     ntcolumns_make(model, &ntuple->columns);
     *ntuple_r = ntuple;
     return HQ_OK;
@@ -28,6 +29,7 @@ void ntuple_close(hq_ntuple **ntuple_p)
     hq_ntuple *ntuple = *ntuple_p;
     if (!ntuple)
         return;
+    ntindices_free(&ntuple->indices);
     ntcolumns_clear(&ntuple->columns);
     ntmodel_free(&ntuple->model);
     free(ntuple->path);
@@ -64,6 +66,6 @@ void ntuple_borders(const hq_ntuple *ntuple, uint64_t **borders_r, size_t *count
 hq_error ntuple_read(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, size_t limit,
                      hq_column **column_r, hq_reason *reason)
 {
-    hq_nt_place place = {ntuple->file, ntuple->path, ntuple->model};
+    hq_nt_place place = {ntuple->file, ntuple->path, ntuple->model, ntuple->indices};
     return ntuple_read_column(&place, &ntuple->columns.plans[column], first, last, limit, column_r, reason);
 }

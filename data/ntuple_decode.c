@@ -489,20 +489,45 @@ bool page_offsets(const hq_nt_column *column, const uint8_t *page, uint32_t elem
     return !__builtin_add_overflow(ends->last - ends->start, ends->base, &end) && end <= UINT32_MAX;
 }
 
+void ends_to_counts(const uint32_t *offsets, uint64_t lists, hq_type type, void *counts_r)
+{
+    uint64_t *wide = counts_r;
+    uint32_t *narrow = counts_r;
+    if (hq_type_size(type) == sizeof *wide)
+        for (uint64_t i = 0; i < lists; i++)
+            wide[i] = offsets[i + 1] - offsets[i];
+    else
+        for (uint64_t i = 0; i < lists; i++)
+            narrow[i] = offsets[i + 1] - offsets[i];
+}
+
+/* The differences of ends, the first from what is before them; as above. */
+static void store_counts(const uint64_t *ends, size_t count, uint64_t before, bool is_wide, void *to)
+{
+    uint64_t *wide = to;
+    uint32_t *narrow = to;
+    if (is_wide) {
+        wide[0] = ends[0] - before;
+        for (size_t i = 1; i < count; i++)
+            wide[i] = ends[i] - ends[i - 1];
+    } else {
+        narrow[0] = (uint32_t)(ends[0] - before);
+        for (size_t i = 1; i < count; i++)
+            narrow[i] = (uint32_t)(ends[i] - ends[i - 1]);
+    }
+}
+
 bool page_counts(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,
                  hq_ends *ends, hq_type type, void *values_r)
 {
     uint64_t chunk[CHUNK], sum = sum_before(column, page, elements, first);
+    size_t width = hq_type_size(type);
     for (size_t i = 0; i < count; i += CHUNK) {
         size_t part = count - i < CHUNK ? count - i : CHUNK;
         uint64_t before = ends->last;
         if (!next_ends(column, page, elements, first + i, part, &sum, ends, chunk))
             return false;
-        for (size_t j = 0; j < part; j++) {
-            uint64_t length = chunk[j] - before;
-            before = chunk[j];
-            memcpy((uint8_t *)values_r + (i + j) * hq_type_size(type), &length, hq_type_size(type));
-        }
+        store_counts(chunk, part, before, width == sizeof *chunk, (uint8_t *)values_r + i * width);
     }
     return true;
 }

@@ -51,6 +51,10 @@ bool page_offsets(const hq_nt_column *column, const uint8_t *page, uint32_t elem
 /* One element. */
 uint64_t page_end(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t index);
 
+/* Lengths of so many lists from their offsets, which are one more: as a column of counts has them, whose type is an
+ * integer of 32 or 64 bits. */
+void ends_to_counts(const uint32_t *offsets, uint64_t lists, hq_type type, void *counts_r);
+
 /* Lengths of the lists, as the elements of a column that counts them. As page_offsets otherwise; start and base are not
  * used. */
 bool page_counts(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,

@@ -21,6 +21,7 @@ typedef struct segment {
 typedef struct reader {
     hq_fetcher fetch;
     const hq_nt_plan *plan;
+    uint64_t first, last; /* entries */
     segment *segments;
     size_t segment_count;
     uint64_t things;                 /* of all segments at the present level */
@@ -172,6 +173,66 @@ static hq_error read_index(reader *r, const hq_nt_field *field, uint32_t *offset
     return error;
 }
 
+/* --- Indices that are kept --- */
+
+/* The kept index of a collection, to be given back; NULL if there is none. */
+static const hq_nt_index *take_index(const reader *r, const hq_nt_field *field)
+{
+    hq_nt_indices *indices = r->fetch.place->indices;
+    const hq_nt_index *index = ntindices_take(indices, field->columns[0], r->first, r->last);
+    if (!index || (index->offset_count == r->things + 1 && index->span_count == r->segment_count))
+        return index;
+    ntindices_give_back(indices, index); /* the same collection on another way */
+    return NULL;
+}
+
+static void keep_index(const reader *r, const hq_nt_field *field, uint32_t *offsets)
+{
+    hq_nt_span *spans = hq_calloc(r->segment_count, sizeof *spans);
+    for (size_t i = 0; i < r->segment_count; i++)
+        spans[i] = (hq_nt_span){r->segments[i].ends.start, r->segments[i].ends.last};
+    ntindices_keep(r->fetch.place->indices, &(hq_nt_index){.column = field->columns[0],
+                                                           .first = r->first,
+                                                           .last = r->last,
+                                                           .offsets = offsets,
+                                                           .offset_count = r->things + 1,
+                                                           .spans = spans,
+                                                           .span_count = r->segment_count});
+    free(spans);
+}
+
+/* The offsets that a collection's index tells, kept or read; the segments have their ends. */
+static hq_error get_index(reader *r, const hq_nt_field *field, uint32_t *offsets)
+{
+    const hq_nt_index *kept = take_index(r, field);
+    if (kept) {
+        memcpy(offsets, kept->offsets, kept->offset_count * sizeof *offsets);
+        for (size_t i = 0; i < r->segment_count; i++) {
+            r->segments[i].ends.start = kept->spans[i].first;
+            r->segments[i].ends.last = kept->spans[i].last;
+        }
+        ntindices_give_back(r->fetch.place->indices, kept);
+        return HQ_OK;
+    }
+    offsets[0] = 0;
+    hq_error error = read_index(r, field, offsets + 1, NULL);
+    if (!error)
+        keep_index(r, field, offsets);
+    return error;
+}
+
+/* Lengths of lists: of a kept index, else from its pages. */
+static hq_error count_lists(reader *r, void *counts)
+{
+    const hq_nt_field *field = &r->fetch.place->model->fields[r->plan->field];
+    const hq_nt_index *kept = take_index(r, field);
+    if (!kept)
+        return read_index(r, field, NULL, counts);
+    ends_to_counts(kept->offsets, r->things, r->plan->type, counts);
+    ntindices_give_back(r->fetch.place->indices, kept);
+    return HQ_OK;
+}
+
 /* From the lists of each segment to what is in them. */
 static hq_error descend(reader *r)
 {
@@ -219,11 +280,9 @@ static hq_error read_level(reader *r, uint32_t number)
     r->fetch.left -= size;
     r->offsets[number] = offsets;
     r->counts[number] = r->things;
-    offsets[0] = 0;
     if (level->field == HQ_NO_FIELD)
         return count_fixed(r, level->length, offsets);
-    const hq_nt_field *field = &r->fetch.place->model->fields[level->field];
-    hq_error error = read_index(r, field, offsets + 1, NULL);
+    hq_error error = get_index(r, &r->fetch.place->model->fields[level->field], offsets);
     return error ? error : descend(r);
 }
 
@@ -254,7 +313,7 @@ static hq_error use_values(hq_fetcher *fetcher, const hq_page_job *job, const ui
 static hq_error read_numbers(reader *r, void *values)
 {
     const hq_nt_field *field = &r->fetch.place->model->fields[r->plan->field];
-    hq_error error = r->plan->is_count ? read_index(r, field, NULL, values) : plan_pages(r, field, false);
+    hq_error error = r->plan->is_count ? count_lists(r, values) : plan_pages(r, field, false);
     if (error)
         return error;
     size_t width = hq_type_size(r->plan->type);
@@ -327,7 +386,10 @@ static hq_column *make_column(reader *r)
 hq_error ntuple_read_column(const hq_nt_place *place, const hq_nt_plan *plan, uint64_t first, uint64_t last,
                             size_t limit, hq_column **column_r, hq_reason *reason)
 {
-    reader r = {.fetch = {.place = place, .column = plan->name, .left = limit, .reason = reason}, .plan = plan};
+    reader r = {.fetch = {.place = place, .column = plan->name, .left = limit, .reason = reason},
+                .plan = plan,
+                .first = first,
+                .last = last};
     hq_column *column = NULL;
     hq_error error = HQ_OK;
     make_segments(&r, first, last);

@@ -4,12 +4,14 @@
 #define HQ_DATA_NTUPLE_READ_H
 
 #include "data/ntuple_columns.h"
+#include "data/ntuple_index.h"
 
 /* Which RNTuple of which file. */
 typedef struct hq_nt_place {
     const hq_file *file;
     const char *ntuple; /* for messages */
     const hq_nt_model *model;
+    hq_nt_indices *indices; /* looked into before an index is decoded */
 } hq_nt_place;
 
 /* Entries first up to last of one column; the contract is tree_read's. */
