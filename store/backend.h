@@ -13,7 +13,8 @@
 enum {
     STORE_DOCUMENT_MAX = 16 * 1024 * 1024 - 16 * 1024, /* MongoDB's limit, less what hq adds */
     STORE_PACK_SIZE = 4 * 1024 * 1024,                 /* what a pack is filled up to */
-    STORE_BATCH_SIZE = 32 * 1024 * 1024                /* of packs that are inserted at once */
+    STORE_BATCH_SIZE = 32 * 1024 * 1024,               /* of packs that are inserted at once */
+    STORE_PLAN_KEYS = 256                              /* of plans that are asked for, or written, at once */
 };
 
 typedef enum hq_collection { HQ_COLLECTION_RESULTS, HQ_COLLECTION_QUERIES } hq_collection;
@@ -40,6 +41,11 @@ typedef struct hq_store_class {
                           hq_reason *reason);
     hq_error (*each_pack)(hq_store *store, const char *program, int64_t now_ms, hq_pack_each *each, void *context,
                           hq_reason *reason);
+    /* Up to STORE_PLAN_KEYS of them. */
+    hq_error (*put_plans)(hq_store *store, const hq_record *records, size_t count, int64_t expires_ms,
+                          hq_reason *reason);
+    hq_error (*get_plans)(hq_store *store, const hq_hash *keys, size_t count, int64_t now_ms, hq_store_plan *each,
+                          void *context, hq_reason *reason);
     hq_error (*sweep)(hq_store *store, int64_t now_ms, uint64_t *removed_r, hq_reason *reason);
     hq_error (*flush)(hq_store *store, hq_reason *reason);
 } hq_store_class;

@@ -2,6 +2,7 @@
  *
  * results:  _id (fingerprint), the caller's fields, expires
  * partials: _id (see pack.c), program, expires, bytes
+ * plans:    _id (the record's key), expires, bytes
  * queries:  _id (the query's id), the caller's fields
  */
 #include <mongoc/mongoc.h>
@@ -290,6 +291,104 @@ static hq_error mongo_each_pack(hq_store *base, const char *program, int64_t now
     return result;
 }
 
+/* --- plans --- */
+
+typedef struct mongo_plans {
+    const hq_record *records;
+    size_t count;
+    int64_t expires_ms;
+} mongo_plans;
+
+static bool write_plans(mongoc_collection_t *collection, void *args, bson_t *reply_r, bson_error_t *error)
+{
+    const mongo_plans *plans = args;
+    bson_t *unordered = BCON_NEW("ordered", BCON_BOOL(false)), *upsert = BCON_NEW("upsert", BCON_BOOL(true));
+    mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(collection, unordered);
+    bool is_done = true;
+    for (size_t i = 0; i < plans->count && is_done; i++) {
+        char id[HQ_HASH_TEXT];
+        hash_to_text(&plans->records[i].key, id);
+        bson_t *selector = BCON_NEW("_id", BCON_UTF8(id));
+        bson_t *document = BCON_NEW("_id", BCON_UTF8(id), "expires", BCON_DATE_TIME(plans->expires_ms));
+        BSON_APPEND_BINARY(document, "bytes", BSON_SUBTYPE_BINARY, plans->records[i].bytes, plans->records[i].size);
+        is_done = mongoc_bulk_operation_replace_one_with_opts(bulk, selector, document, upsert, error);
+        bson_destroy(document);
+        bson_destroy(selector);
+    }
+    if (is_done)
+        is_done = mongoc_bulk_operation_execute(bulk, reply_r, error) != 0;
+    else
+        bson_init(reply_r);
+    mongoc_bulk_operation_destroy(bulk);
+    bson_destroy(upsert);
+    bson_destroy(unordered);
+    return is_done;
+}
+
+static hq_error mongo_put_plans(hq_store *base, const hq_record *records, size_t count, int64_t expires_ms,
+                                hq_reason *reason)
+{
+    mongo_store *store = (mongo_store *)base;
+    mongo_plans plans = {records, count, expires_ms};
+    bson_error_t error;
+    hq_error result = write_to(store, "plans", write_plans, &plans, "writing plans", &error, reason);
+    if (result == HQ_EIO && error.code == DUPLICATE_KEY) /* as in mongo_put */
+        result = write_to(store, "plans", write_plans, &plans, "writing plans", &error, reason);
+    return result;
+}
+
+/* Whatever wrote it: only a key that was asked for and a binary field make a record. */
+static void give_plan(mongo_store *store, const bson_t *document, hq_store_plan *each, void *context)
+{
+    bson_iter_t at;
+    bson_subtype_t subtype;
+    hq_record record = {.bytes = NULL};
+    const char *id = "?";
+    if (bson_iter_init_find(&at, document, "_id") && BSON_ITER_HOLDS_UTF8(&at))
+        id = bson_iter_utf8(&at, NULL);
+    if (hash_from_text(id, &record.key) == 0 && bson_iter_init_find(&at, document, "bytes") &&
+        BSON_ITER_HOLDS_BINARY(&at)) {
+        const uint8_t *bytes;
+        bson_iter_binary(&at, &subtype, &record.size, &bytes);
+        record.bytes = bytes;
+        each(context, &record);
+    } else {
+        store_found_bad(&store->base, "plans", id, "it has no binary field \"bytes\"");
+    }
+}
+
+static hq_error mongo_get_plans(hq_store *base, const hq_hash *keys, size_t count, int64_t now_ms, hq_store_plan *each,
+                                void *context, hq_reason *reason)
+{
+    mongo_store *store = (mongo_store *)base;
+    mongoc_collection_t *collection = mongoc_client_get_collection(store->client, store->database, "plans");
+    bson_t selector = BSON_INITIALIZER, among, ids;
+    BSON_APPEND_DOCUMENT_BEGIN(&selector, "_id", &among);
+    BSON_APPEND_ARRAY_BEGIN(&among, "$in", &ids);
+    for (size_t i = 0; i < count; i++) {
+        char id[HQ_HASH_TEXT], buffer[16];
+        const char *place;
+        hash_to_text(&keys[i], id);
+        bson_uint32_to_string((uint32_t)i, &place, buffer, sizeof buffer);
+        BSON_APPEND_UTF8(&ids, place, id);
+    }
+    bson_append_array_end(&among, &ids);
+    bson_append_document_end(&selector, &among);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, &selector, NULL, NULL);
+    const bson_t *document;
+    bson_error_t error;
+    hq_error result = HQ_OK;
+    while (mongoc_cursor_next(cursor, &document))
+        if (!is_expired(document, now_ms))
+            give_plan(store, document, each, context);
+    if (mongoc_cursor_error(cursor, &error))
+        result = fail(store, &error, false, "reading plans", reason);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&selector);
+    mongoc_collection_destroy(collection);
+    return result;
+}
+
 /* --- indexes, sweeping --- */
 
 static bool make_index(mongo_store *store, const char *collection, const char *key, bool expires, bson_error_t *error)
@@ -335,6 +434,8 @@ static hq_error mongo_prepare(hq_store *base, hq_reason *reason)
     hq_error result = make_expiry_index(store, "results", reason);
     if (result == HQ_OK)
         result = make_expiry_index(store, "partials", reason);
+    if (result == HQ_OK)
+        result = make_expiry_index(store, "plans", reason);
     if (result == HQ_OK && !make_index(store, "partials", "program", false, &error))
         result = fail(store, &error, false, "making an index", reason);
     return result;
@@ -355,14 +456,16 @@ static bool write_counted_deletion(mongoc_collection_t *collection, void *args, 
     return is_done;
 }
 
-static hq_error delete_both(mongo_store *store, const bson_t *selector, uint64_t *removed_r, const char *what,
-                            hq_reason *reason)
+static hq_error delete_all(mongo_store *store, const bson_t *selector, uint64_t *removed_r, const char *what,
+                           hq_reason *reason)
 {
     bson_error_t error;
     mongo_deletion deletion = {selector, 0};
     hq_error result = write_to(store, "results", write_counted_deletion, &deletion, what, &error, reason);
     if (result == HQ_OK)
         result = write_to(store, "partials", write_counted_deletion, &deletion, what, &error, reason);
+    if (result == HQ_OK)
+        result = write_to(store, "plans", write_counted_deletion, &deletion, what, &error, reason);
     *removed_r = deletion.removed;
     return result;
 }
@@ -370,7 +473,7 @@ static hq_error delete_both(mongo_store *store, const bson_t *selector, uint64_t
 static hq_error mongo_sweep(hq_store *base, int64_t now_ms, uint64_t *removed_r, hq_reason *reason)
 {
     bson_t *selector = BCON_NEW("expires", "{", "$lte", BCON_DATE_TIME(now_ms), "}");
-    hq_error result = delete_both((mongo_store *)base, selector, removed_r, "sweeping", reason);
+    hq_error result = delete_all((mongo_store *)base, selector, removed_r, "sweeping", reason);
     bson_destroy(selector);
     return result;
 }
@@ -379,7 +482,7 @@ static hq_error mongo_flush(hq_store *base, hq_reason *reason)
 {
     uint64_t removed;
     bson_t *selector = bson_new();
-    hq_error result = delete_both((mongo_store *)base, selector, &removed, "flushing", reason);
+    hq_error result = delete_all((mongo_store *)base, selector, &removed, "flushing", reason);
     bson_destroy(selector);
     return result;
 }
@@ -426,7 +529,8 @@ static char *describe(const mongoc_uri_t *uri, const char *database)
 hq_error mongo_open(const char *address, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        mongo_close, mongo_prepare, mongo_get, mongo_put, mongo_put_packs, mongo_each_pack, mongo_sweep, mongo_flush,
+        mongo_close,     mongo_prepare,   mongo_get,       mongo_put,   mongo_put_packs,
+        mongo_each_pack, mongo_put_plans, mongo_get_plans, mongo_sweep, mongo_flush,
     };
     bson_error_t error;
     mongoc_init(); /* both may be called again and again, from any thread */

@@ -157,6 +157,20 @@ static hq_error make_directories(const char *path, hq_reason *reason)
     return error;
 }
 
+/* What files of earlier days lack. Looked for first, as making it takes the lock of writers. */
+static hq_error add_plans(sqlite_store *store, hq_reason *reason)
+{
+    int64_t found = 0;
+    hq_error error = number(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'plans_expires'", &found, reason);
+    if (error == HQ_OK && found == 0)
+        error = run(store,
+                    "CREATE TABLE IF NOT EXISTS plans (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
+                    " bytes BLOB NOT NULL);"
+                    "CREATE INDEX IF NOT EXISTS plans_expires ON plans (expires);",
+                    "making the tables", reason);
+    return error;
+}
+
 static void sqlite_store_close(hq_store *base)
 {
     sqlite_store *store = (sqlite_store *)base;
@@ -311,6 +325,83 @@ static hq_error sqlite_each_pack(hq_store *base, const char *program, int64_t no
     return error;
 }
 
+/* --- plans --- */
+
+static hq_error replace_plans(sqlite_store *store, sqlite3_stmt *statement, const hq_record *records, size_t count,
+                              int64_t expires_ms, hq_reason *reason)
+{
+    for (size_t i = 0; i < count; i++) {
+        char id[HQ_HASH_TEXT];
+        hash_to_text(&records[i].key, id);
+        bind_text(statement, 1, id);
+        sqlite3_bind_int64(statement, 2, expires_ms);
+        bind_bytes(statement, 3, records[i].bytes, records[i].size);
+        if (sqlite3_step(statement) != SQLITE_DONE)
+            return fail(store, "writing plans", reason);
+        sqlite3_reset(statement);
+    }
+    return HQ_OK;
+}
+
+static hq_error sqlite_put_plans(hq_store *base, const hq_record *records, size_t count, int64_t expires_ms,
+                                 hq_reason *reason)
+{
+    sqlite_store *store = (sqlite_store *)base;
+    sqlite3_stmt *statement;
+    hq_error error = prepare_statement(store, "INSERT OR REPLACE INTO plans VALUES (?, ?, ?)", &statement,
+                                       "writing plans", reason);
+    if (error != HQ_OK)
+        return error;
+    error = run(store, "BEGIN IMMEDIATE", "writing plans", reason);
+    if (error == HQ_OK)
+        error = replace_plans(store, statement, records, count, expires_ms, reason);
+    sqlite3_finalize(statement);
+    if (error == HQ_OK)
+        error = run(store, "COMMIT", "writing plans", reason);
+    if (error != HQ_OK && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+static hq_error find_plans(sqlite_store *store, sqlite3_stmt *statement, const hq_hash *keys, size_t count,
+                           hq_store_plan *each, void *context, hq_reason *reason)
+{
+    for (size_t i = 0; i < count; i++) {
+        char id[HQ_HASH_TEXT];
+        hash_to_text(&keys[i], id);
+        bind_text(statement, 1, id);
+        int code = sqlite3_step(statement);
+        if (code == SQLITE_ROW) {
+            hq_record record = {.key = keys[i], .bytes = sqlite3_column_blob(statement, 0)};
+            record.size = (uint32_t)sqlite3_column_bytes(statement, 0);
+            each(context, &record);
+        } else if (code != SQLITE_DONE) {
+            return fail(store, "reading plans", reason);
+        }
+        sqlite3_reset(statement);
+    }
+    return HQ_OK;
+}
+
+static hq_error sqlite_get_plans(hq_store *base, const hq_hash *keys, size_t count, int64_t now_ms, hq_store_plan *each,
+                                 void *context, hq_reason *reason)
+{
+    sqlite_store *store = (sqlite_store *)base;
+    sqlite3_stmt *statement;
+    hq_error error = prepare_statement(store, "SELECT bytes FROM plans WHERE id = ?1 AND expires > ?2", &statement,
+                                       "reading plans", reason);
+    if (error != HQ_OK)
+        return error;
+    sqlite3_bind_int64(statement, 2, now_ms);
+    error = run(store, "BEGIN", "reading plans", reason); /* one lock for all */
+    if (error == HQ_OK)
+        error = find_plans(store, statement, keys, count, each, context, reason);
+    sqlite3_finalize(statement);
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+    return error;
+}
+
 static hq_error remove_expired(sqlite_store *store, const char *sql, int64_t now_ms, uint64_t *removed_r,
                                hq_reason *reason)
 {
@@ -333,14 +424,16 @@ static hq_error sqlite_sweep(hq_store *base, int64_t now_ms, uint64_t *removed_r
     hq_error error = remove_expired(store, "DELETE FROM results WHERE expires <= ?", now_ms, removed_r, reason);
     if (error == HQ_OK)
         error = remove_expired(store, "DELETE FROM partials WHERE expires <= ?", now_ms, removed_r, reason);
+    if (error == HQ_OK)
+        error = remove_expired(store, "DELETE FROM plans WHERE expires <= ?", now_ms, removed_r, reason);
     return error;
 }
 
 static hq_error sqlite_flush(hq_store *base, hq_reason *reason)
 {
     sqlite_store *store = (sqlite_store *)base;
-    hq_error error = run(store, "BEGIN IMMEDIATE; DELETE FROM results; DELETE FROM partials; COMMIT", "flushing",
-                         reason);
+    hq_error error = run(store, "BEGIN IMMEDIATE; DELETE FROM results; DELETE FROM partials; DELETE FROM plans; COMMIT",
+                         "flushing", reason);
     if (error != HQ_OK && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return error;
@@ -349,8 +442,8 @@ static hq_error sqlite_flush(hq_store *base, hq_reason *reason)
 hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        sqlite_store_close, sqlite_prepare,   sqlite_get,   sqlite_put,
-        sqlite_put_packs,   sqlite_each_pack, sqlite_sweep, sqlite_flush,
+        sqlite_store_close, sqlite_prepare,   sqlite_get,       sqlite_put,   sqlite_put_packs,
+        sqlite_each_pack,   sqlite_put_plans, sqlite_get_plans, sqlite_sweep, sqlite_flush,
     };
     bool is_empty = false, is_memory = strcmp(path, ":memory:") == 0;
     sqlite_store *store = hq_calloc(1, sizeof *store);
@@ -370,6 +463,8 @@ hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_re
         error = use_wal(store, reason);
     if (error == HQ_OK && is_empty)
         error = make_schema(store, reason);
+    if (error == HQ_OK)
+        error = add_plans(store, reason);
     if (error == HQ_OK)
         *store_r = &store->base;
     else

@@ -251,6 +251,44 @@ hq_error store_get_partials(hq_store *store, const hq_hash *program, hq_store_ea
     return store->class->each_pack(store, text, hq_wall_ms(), read_pack, &reading, reason);
 }
 
+/* --- plans --- */
+
+/* How many go into one write: a server's answer to many is no slower than to one, but what it takes is bounded. */
+static size_t count_plans(const hq_record *records, size_t count)
+{
+    size_t fitting = 1, size = records[0].size;
+    while (fitting < count && fitting < STORE_PLAN_KEYS && size + records[fitting].size <= STORE_DOCUMENT_MAX)
+        size += records[fitting++].size;
+    return fitting;
+}
+
+hq_error store_put_plans(hq_store *store, const hq_record *records, size_t count, hq_reason *reason)
+{
+    int64_t expires_ms = expiry(store);
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < count; i++)
+        if (records[i].size > STORE_DOCUMENT_MAX)
+            return hq_fail(reason, HQ_ELIMIT,
+                           "the plan of a file takes %u bytes, too many for the store, which takes %d", records[i].size,
+                           STORE_DOCUMENT_MAX);
+    for (size_t at = 0, fitting; at < count && !error; at += fitting) {
+        fitting = count_plans(records + at, count - at);
+        error = store->class->put_plans(store, records + at, fitting, expires_ms, reason);
+    }
+    return error;
+}
+
+hq_error store_get_plans(hq_store *store, const hq_hash *keys, size_t count, hq_store_plan *each, void *context,
+                         hq_reason *reason)
+{
+    hq_error error = HQ_OK;
+    for (size_t at = 0; at < count && !error; at += STORE_PLAN_KEYS) {
+        size_t asked = count - at < STORE_PLAN_KEYS ? count - at : STORE_PLAN_KEYS;
+        error = store->class->get_plans(store, keys + at, asked, hq_wall_ms(), each, context, reason);
+    }
+    return error;
+}
+
 hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason)
 {
     *removed_r = 0;

@@ -1,11 +1,11 @@
-/* store/store.h - results, partials and the journal, kept for days: MongoDB, or SQLite for one machine.
+/* store/store.h - results, partials, plans and the journal, kept for days: MongoDB, or SQLite for one machine.
  *
  * Every call blocks until the server has answered, so a daemon makes them from a thread of its own; a store is used by
- * one thread at a time. A write is an idempotent upsert by key, or an insert whose duplicate counts as done: one that
- * ended HQ_EUNCERTAIN (it may or may not have happened) is made again. HQ_EUNAVAILABLE: nothing happened, the server
- * cannot be reached. Documents are BSON as docs/protocol.md describes them. Asked of a server is only what every
- * MongoDB-protocol server does right: insert, find by _id or equality, replace by _id, delete by filter, plain and TTL
- * indexes.
+ * one thread at a time, and threads that are to read side by side open one each. A write is an idempotent upsert by
+ * key, or an insert whose duplicate counts as done: one that ended HQ_EUNCERTAIN (it may or may not have happened) is
+ * made again. HQ_EUNAVAILABLE: nothing happened, the server cannot be reached. Documents are BSON as docs/protocol.md
+ * describes them. Asked of a server is only what every MongoDB-protocol server does right: insert, find by one _id or
+ * several or by equality, replace by _id, delete by filter, plain and TTL indexes.
  */
 #ifndef HQ_STORE_STORE_H
 #define HQ_STORE_STORE_H
@@ -15,12 +15,14 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/record.h"
 
 typedef struct hq_store hq_store;
 
 /* "mongodb://host:port/…[/database]" (database hq if none), "sqlite:/path/to/file" (made when missing, with its
- * directory) or "sqlite::memory:". timeout_ms bounds every later call. Does not wait for a MongoDB server to be there.
- * keep_ms is how long results and partials are kept. HQ_EINVAL for an address that cannot be understood. */
+ * directory) or "sqlite::memory:", which nobody else sees. timeout_ms bounds every later call. Does not wait for a
+ * MongoDB server to be there. keep_ms is how long results, partials and plans are kept. HQ_EINVAL for an address that
+ * cannot be understood. */
 hq_error store_open(const char *address, int timeout_ms, int64_t keep_ms, hq_store **store_r, hq_reason *reason);
 void store_close(hq_store **store_p);
 
@@ -51,13 +53,22 @@ typedef void hq_store_each(void *context, const hq_partial *partial);
 hq_error store_get_partials(hq_store *store, const hq_hash *program, hq_store_each *each, void *context,
                             hq_reason *reason);
 
+/* What planners know of files (data/shelf.h): bytes under keys of theirs, each at most some 16 MB, else HQ_ELIMIT. One
+ * that is there already is replaced, and its time begins anew. */
+hq_error store_put_plans(hq_store *store, const hq_record *records, size_t count, hq_reason *reason);
+/* Calls each for those of the keys that there is a record of, in any order, with a few hundred keys in one request. A
+ * record is valid during the call only. After an error some may have been given. */
+typedef void hq_store_plan(void *context, const hq_record *record);
+hq_error store_get_plans(hq_store *store, const hq_hash *keys, size_t count, hq_store_plan *each, void *context,
+                         hq_reason *reason);
+
 /* The journal: one document per query, _id is the query's id; replaces an older one. */
 hq_error store_put_journal(hq_store *store, const hq_hash *query, const bson_t *document, hq_reason *reason);
 hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **document_r, hq_reason *reason);
 
 /* Deletes what has expired, for servers that do not do it themselves. *removed_r counts documents. */
 hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason);
-/* Deletes every result and partial. */
+/* Deletes every result, partial and plan. */
 hq_error store_flush(hq_store *store, hq_reason *reason);
 
 /* How many documents were skipped since the store was opened because they are not what hq writes; each was logged. */

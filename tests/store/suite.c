@@ -271,6 +271,104 @@ static void a_partial_beyond_a_document_is_refused(void **state)
     suite_free_partials(partials, 1);
 }
 
+/* --- plans --- */
+
+typedef struct gathered_plans {
+    const hq_record *wanted;
+    size_t count, found, wrong;
+} gathered_plans;
+
+static void gather_plan(void *context, const hq_record *record)
+{
+    gathered_plans *gathered = context;
+    for (size_t i = 0; i < gathered->count; i++) {
+        const hq_record *wanted = &gathered->wanted[i];
+        if (memcmp(&wanted->key, &record->key, sizeof record->key) != 0)
+            continue;
+        gathered->found++;
+        if (wanted->size != record->size || (wanted->size && memcmp(wanted->bytes, record->bytes, wanted->size) != 0))
+            gathered->wrong++;
+        return;
+    }
+    gathered->wrong++;
+}
+
+/* How many of the records come back, each once and as it was put. */
+static size_t count_plans(hq_store *store, const hq_record *records, size_t count)
+{
+    hq_reason reason = {""};
+    gathered_plans gathered = {records, count, 0, 0};
+    hq_hash *keys = hq_calloc(count + 1, sizeof *keys);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = records[i].key;
+    assert_done(store_get_plans(store, keys, count, gather_plan, &gathered, &reason));
+    assert_int_equal(gathered.wrong, 0);
+    free(keys);
+    return gathered.found;
+}
+
+static hq_record *some_plans(size_t count, uint32_t size)
+{
+    hq_partial *partials = suite_partials(count, size);
+    hq_record *records = hq_calloc(count, sizeof *records);
+    for (size_t i = 0; i < count; i++)
+        records[i] = (hq_record){partials[i].partition, partials[i].bytes, size};
+    free(partials);
+    return records;
+}
+
+static void free_plans(hq_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((void *)records[i].bytes);
+    free(records);
+}
+
+static void a_thousand_plans_come_back_as_they_were_put(void **state)
+{
+    enum { COUNT = 1000, SIZE = 300 };
+    hq_reason reason = {""};
+    hq_record *plans = some_plans(COUNT, SIZE);
+    assert_int_equal(count_plans(*state, plans, COUNT), 0);
+    assert_done(store_put_plans(*state, plans, 0, &reason));
+    assert_done(store_put_plans(*state, plans, 700, &reason));
+    assert_int_equal(count_plans(*state, plans, COUNT), 700);
+    assert_done(store_put_plans(*state, plans, COUNT, &reason)); /* most of them there already */
+    assert_int_equal(count_plans(*state, plans, COUNT), COUNT);
+    assert_int_equal(count_plans(*state, plans, 0), 0);
+    assert_int_equal(store_bad_count(*state), 0);
+    free_plans(plans, COUNT);
+}
+
+static void a_plan_is_replaced_by_any_other_bytes(void **state)
+{
+    static const uint8_t any[] = {0x00, 0xff, 0x7f, 0x00};
+    hq_reason reason = {""};
+    hq_record plan = {hash_random(), "first", 5};
+    assert_done(store_put_plans(*state, &plan, 1, &reason));
+    plan.bytes = any;
+    plan.size = sizeof any;
+    assert_done(store_put_plans(*state, &plan, 1, &reason));
+    assert_int_equal(count_plans(*state, &plan, 1), 1);
+    plan.size = 0;
+    assert_done(store_put_plans(*state, &plan, 1, &reason));
+    assert_int_equal(count_plans(*state, &plan, 1), 1);
+    assert_done(store_flush(*state, &reason));
+    assert_int_equal(count_plans(*state, &plan, 1), 0);
+}
+
+static void large_plans_are_kept_and_too_large_ones_refused(void **state)
+{
+    enum { LARGE = 7 * 1024 * 1024, COUNT = 4 };
+    hq_reason reason = {""};
+    hq_record *plans = some_plans(COUNT, LARGE); /* more than one write takes */
+    assert_done(store_put_plans(*state, plans, COUNT, &reason));
+    assert_int_equal(count_plans(*state, plans, COUNT), COUNT);
+    plans[1].size = 16 * 1024 * 1024; /* it is not looked at */
+    assert_error(store_put_plans(*state, plans, COUNT, &reason), HQ_ELIMIT);
+    free_plans(plans, COUNT);
+}
+
 /* --- time --- */
 
 static void wait_until_past(int64_t wall_ms)
@@ -289,17 +387,20 @@ static void what_has_expired_is_not_found_and_is_swept(void **state)
     hq_hash key = hash_random(), program = hash_random();
     bson_t *document = some_document(1), *got = NULL;
     hq_partial *partials = suite_partials(COUNT, 100);
+    hq_record *plans = some_plans(COUNT, 100);
     uint64_t removed = 99;
     hq_store *brief = suite_open(address, KEEP_BRIEFLY_MS);
     assert_done(store_prepare(brief, &reason));
+    assert_done(store_put_plans(brief, plans, COUNT, &reason));
     assert_done(store_put_result(brief, &key, document, &reason));
     assert_done(store_put_partials(brief, &program, partials, COUNT, &reason));
     assert_done(store_put_journal(brief, &key, document, &reason));
     wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
     assert_error(store_get_result(brief, &key, &got, &reason), HQ_ENOTFOUND);
     assert_int_equal(suite_count(brief, &program, partials, COUNT), 0);
+    assert_int_equal(count_plans(brief, plans, COUNT), 0);
     assert_done(store_sweep(brief, &removed, &reason));
-    assert_int_equal(removed, 2); /* a result, and a pack of partials */
+    assert_int_equal(removed, 2 + COUNT); /* a result, a pack of partials, and the plans */
     assert_done(store_sweep(brief, &removed, &reason));
     assert_int_equal(removed, 0);
     assert_done(store_get_journal(brief, &key, &got, &reason));
@@ -307,6 +408,7 @@ static void what_has_expired_is_not_found_and_is_swept(void **state)
     bson_destroy(got);
     bson_destroy(document);
     suite_free_partials(partials, COUNT);
+    free_plans(plans, COUNT);
     store_close(&brief);
 }
 
@@ -319,23 +421,29 @@ static void what_expires_leaves_the_rest_and_gives_way(void **state)
     hq_hash key = hash_random(), program = hash_random();
     bson_t *document = some_document(1), *got = NULL;
     hq_partial *partials = suite_partials(COUNT, 100);
+    hq_record *plans = some_plans(COUNT, 100);
     uint64_t removed = 99;
     hq_store *brief = suite_open(address, KEEP_BRIEFLY_MS);
+    assert_done(store_put_plans(brief, plans, COUNT, &reason));
     assert_done(store_put_partials(brief, &program, partials, COUNT, &reason));
     wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
     assert_int_equal(suite_count(*state, &program, partials, COUNT), 0);
+    assert_int_equal(count_plans(*state, plans, COUNT), 0);
     /* What has expired but was not swept must not stand in the way of the same thing computed again. */
     assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
     assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_done(store_put_plans(*state, plans, COUNT, &reason));
     assert_done(store_put_result(*state, &key, document, &reason));
     assert_done(store_put_result(brief, &program, document, &reason));
     wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
     assert_done(store_sweep(*state, &removed, &reason));
     assert_int_equal(removed, 1);
     assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_int_equal(count_plans(*state, plans, COUNT), COUNT);
     assert_done(store_get_result(*state, &key, &got, &reason));
     bson_destroy(got);
     bson_destroy(document);
+    free_plans(plans, COUNT);
     suite_free_partials(partials, COUNT);
     store_close(&brief);
 }
@@ -353,6 +461,9 @@ int suite_run(const char *at)
         cmocka_unit_test_setup_teardown(five_thousand_partials_and_again_and_in_other_packs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(some_of_them_there_already, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_partial_beyond_a_document_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_thousand_plans_come_back_as_they_were_put, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_plan_is_replaced_by_any_other_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_plans_are_kept_and_too_large_ones_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_expired_is_not_found_and_is_swept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_expires_leaves_the_rest_and_gives_way, set_up, tear_down),
     };

@@ -11,6 +11,13 @@
 static hq_testserver *server; /* the one being tested */
 static char address[128];
 
+static void no_plan(void *context, const hq_record *record)
+{
+    (void)context;
+    (void)record;
+    fail_msg("a plan came from nowhere");
+}
+
 static void bad_documents_are_skipped_and_counted(void **state)
 {
     enum { COUNT = 3 };
@@ -38,6 +45,13 @@ static void bad_documents_are_skipped_and_counted(void **state)
     }
     assert_int_equal(suite_count(store, &program, partials, COUNT), COUNT);
     assert_int_equal(store_bad_count(store), 4);
+    mongoc_collection_destroy(collection);
+    collection = mongoc_client_get_collection(client, "hq", "plans");
+    bson_t *plan = BCON_NEW("_id", BCON_UTF8(text), "bytes", BCON_UTF8("text"));
+    assert_true(mongoc_collection_insert_one(collection, plan, NULL, NULL, NULL));
+    bson_destroy(plan);
+    assert_done(store_get_plans(store, &program, 1, no_plan, NULL, &reason));
+    assert_int_equal(store_bad_count(store), 5);
     mongoc_collection_destroy(collection);
     mongoc_client_destroy(client);
     store_close(&store);
@@ -71,14 +85,17 @@ static void assert_nothing_works(hq_store *store, int timeout_ms, bool may_be_un
     hq_partial *partials = suite_partials(1, 100);
     suite_gathered gathered = {partials, 1, 0, 0, test_calloc(1, 1)};
     bson_t *document = BCON_NEW("a", BCON_INT32(1)), *got = NULL;
-    for (int call = 0; call < 6; call++) {
+    hq_record plan = {key, "plan", 4};
+    for (int call = 0; call < 8; call++) {
         int64_t begin_ms = hq_now_ms();
-        bool is_write = call >= 2;
+        bool is_write = call >= 3;
         hq_error error = call == 0   ? store_get_result(store, &key, &got, &reason)
                          : call == 1 ? store_get_partials(store, &key, suite_gather, &gathered, &reason)
-                         : call == 2 ? store_put_result(store, &key, document, &reason)
-                         : call == 3 ? store_put_partials(store, &key, partials, 1, &reason)
-                         : call == 4 ? store_sweep(store, &removed, &reason)
+                         : call == 2 ? store_get_plans(store, &key, 1, no_plan, NULL, &reason)
+                         : call == 3 ? store_put_plans(store, &plan, 1, &reason)
+                         : call == 4 ? store_put_result(store, &key, document, &reason)
+                         : call == 5 ? store_put_partials(store, &key, partials, 1, &reason)
+                         : call == 6 ? store_sweep(store, &removed, &reason)
                                      : store_prepare(store, &reason);
         if (!(is_write && may_be_uncertain && error == HQ_EUNCERTAIN))
             suite_assert(error, HQ_EUNAVAILABLE, &reason, __FILE__, __LINE__);

@@ -101,6 +101,12 @@ static void wrong_addresses_are_refused(void **state)
     assert_null(strstr(reason.text, "secret"));
 }
 
+static void count_plan(void *context, const hq_record *record)
+{
+    (void)record;
+    ++*(int *)context;
+}
+
 static void a_damaged_file_is_told_of(void **state)
 {
     enum { COUNT = 200 };
@@ -159,6 +165,32 @@ static void bad_documents_are_skipped_and_counted(void **state)
     bson_destroy(good);
     store_close(&store);
     suite_free_partials(partials, COUNT);
+}
+
+/* A file that hq made before there were plans. */
+static void a_file_without_plans_gets_them(void **state)
+{
+    (void)state;
+    remove_database("older.db");
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    hq_record plan = {key, "plan", 4};
+    bson_t *document = BCON_NEW("a", BCON_INT32(1)), *got = NULL;
+    hq_store *store = suite_open("sqlite:older.db", 3600000);
+    assert_done(store_put_result(store, &key, document, &reason));
+    store_close(&store);
+    execute("older.db", "DROP TABLE plans");
+    store = suite_open("sqlite:older.db", 3600000);
+    hq_store *other = suite_open("sqlite:older.db", 3600000);
+    assert_done(store_put_plans(store, &plan, 1, &reason));
+    int found = 0;
+    assert_done(store_get_plans(other, &key, 1, count_plan, &found, &reason)); /* a planner's own */
+    assert_int_equal(found, 1);
+    assert_done(store_get_result(store, &key, &got, &reason));
+    bson_destroy(got);
+    bson_destroy(document);
+    store_close(&other);
+    store_close(&store);
 }
 
 static void several_processes_share_a_file(void **state)
@@ -262,6 +294,7 @@ int main(void)
         cmocka_unit_test(wrong_addresses_are_refused),
         cmocka_unit_test(a_damaged_file_is_told_of),
         cmocka_unit_test(bad_documents_are_skipped_and_counted),
+        cmocka_unit_test(a_file_without_plans_gets_them),
         cmocka_unit_test(several_processes_share_a_file),
         cmocka_unit_test(a_lock_held_too_long_is_unavailable),
         cmocka_unit_test(a_killed_writer_leaves_whole_partials),
