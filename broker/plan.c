@@ -68,7 +68,7 @@ static void plan_run(void *context)
     plan->error = resolve(plan, settings->datasets);
     if (!plan->error)
         plan->error = dataset_plan_through(query->broker->remote, (const char *const *)plan->specs, plan->spec_count,
-                                           (uint64_t)entries, query->skips_bad, &plan->dataset, &plan->reason);
+                                           (uint64_t)entries, query->skips_bad, NULL, &plan->dataset, &plan->reason);
     if (!plan->error && plan->dataset->partition_count > (size_t)settings->max_subtasks)
         plan->error = hq_fail(&plan->reason, HQ_ELIMIT,
                               "%zu subtasks are more than the %lld this broker takes: ask for larger partitions",

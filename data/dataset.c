@@ -6,9 +6,8 @@
 
 #include "base/memory.h"
 #include "data/partition.h"
+#include "data/recalled.h"
 #include "data/remote.h"
-#include "data/specs.h"
-#include "data/tree.h"
 
 enum { MAX_THREADS = 8, FILES_PER_THREAD = 4 };
 
@@ -28,12 +27,17 @@ typedef struct file_planning {
     hq_remote *remote;
     uint64_t target_entries;
     bool skips_bad;
+    hq_shelf *shelf;           /* never NULL */
+    hq_recalled *recalled;     /* what it knows; read-only */
     planned_file *files;       /* one for each wanted; written by the thread that took it */
     hq_schema *schema;         /* of the first file with entries; set before there are threads */
     atomic_size_t *dropped_by; /* for each of its fields, 1 + the wanted file that lacks it; 0: none does */
     atomic_size_t next;
     atomic_bool has_failed;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock;      /* guards what follows, and what planning adds to the shelf */
+    const hq_schema *compared; /* a recalled schema that was compared for this file, so that it need not be for others
+                                  after it */
+    size_t compared_file;
     size_t failed_file;
     hq_error error;
     hq_reason reason;
@@ -53,6 +57,20 @@ static void note_dropped(atomic_size_t *dropped_by, size_t by)
     size_t old = atomic_load(dropped_by);
     while ((old == 0 || by < old) && !atomic_compare_exchange_weak(dropped_by, &old, by))
         ;
+}
+
+/* Whether the schema is the one that was compared last, for a file before. Only recalled ones last long enough for
+ * their address to tell. */
+static bool was_compared(file_planning *planning, size_t file, const hq_schema *schema)
+{
+    pthread_mutex_lock(&planning->lock);
+    bool was = planning->compared == schema && file > planning->compared_file;
+    if (!was) {
+        planning->compared = schema;
+        planning->compared_file = file;
+    }
+    pthread_mutex_unlock(&planning->lock);
+    return was;
 }
 
 /* Marks the fields that the file lacks or has otherwise. Files of one dataset mostly have the same fields in the same
@@ -105,37 +123,91 @@ static bool is_of_file(hq_error error)
     return error && error != HQ_EINVAL && error != HQ_EINTERNAL && error != HQ_ECANCELLED;
 }
 
-/* Opens the file with its tree, takes what is to be known about it, and closes both. */
-static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reason)
+/* Takes what is known of a file into the dataset. */
+static void use_plan(file_planning *planning, size_t index, const hq_file_plan *plan, bool is_recalled)
+{
+    planned_file *planned = &planning->files[index];
+    planned->file = (hq_dataset_file){.path = hq_strdup(planning->wanted->files[index].path),
+                                      .tree = hq_strdup(plan->tree),
+                                      .identity = plan->identity,
+                                      .entries = plan->entries};
+    if (plan->entries == 0)
+        return;
+    cut(planned, plan->borders, plan->border_count, planning->target_entries);
+    if (!planning->schema)
+        planning->schema = schema_copy(plan->schema);
+    else if (!is_recalled || !was_compared(planning, index, plan->schema))
+        compare_schema(planning, index, plan->schema);
+}
+
+/* A file of this machine is what it was if its stamp says so. */
+static bool has_stamp_of(const char *path, const hq_file_plan *plan)
+{
+    hq_stamp now;
+    const hq_stamp *then = &plan->stamp;
+    return !source_is_url(path) && !plan->version && source_stamp_file(path, &now) && now.size == then->size &&
+           now.modified_ns == then->modified_ns && now.changed_ns == then->changed_ns;
+}
+
+/* Opens the tree of a file that is open, and keeps what it finds. */
+static hq_error plan_tree(file_planning *planning, size_t index, hq_file *file, bool was_known, hq_reason *reason)
 {
     const hq_wanted_file *wanted = &planning->wanted->files[index];
-    planned_file *planned = &planning->files[index];
-    hq_file *file = NULL;
     hq_tree *tree = NULL;
-    hq_error error = rootfile_open_through(planning->remote, wanted->path, &file, reason);
-    if (!error)
-        error = tree_open(file, wanted->tree, &tree, reason);
-    if (!error) {
-        planned->file = (hq_dataset_file){.path = hq_strdup(wanted->path),
-                                          .tree = hq_strdup(tree_path(tree)),
-                                          .identity = rootfile_identity(file),
-                                          .entries = tree_entries(tree)};
-        if (planned->file.entries) {
-            uint64_t *borders;
-            size_t border_count;
-            tree_borders(tree, &borders, &border_count);
-            cut(planned, borders, border_count, planning->target_entries);
-            free(borders);
-            if (planning->schema)
-                compare_schema(planning, index, tree_schema(tree));
-            else
-                planning->schema = schema_copy(tree_schema(tree));
-        }
-    } else if (reason && !strstr(reason->text, wanted->path)) {
-        hq_fail_within(reason, error, "%s", wanted->path);
-    }
+    hq_error error = tree_open(file, wanted->tree, &tree, reason);
+    if (error)
+        return error;
+    hq_file_plan plan;
+    fileplan_make(file, tree, &plan);
+    use_plan(planning, index, &plan, false);
+    hq_new_plan fresh = {.bytes = {0}};
+    if (planning->shelf->keeps)
+        fresh = shelf_encode(wanted, &plan);
+    pthread_mutex_lock(&planning->lock);
+    planning->shelf->counts.opened++;
+    planning->shelf->counts.replaced += was_known;
+    if (planning->shelf->keeps)
+        shelf_add(planning->shelf, &fresh);
+    pthread_mutex_unlock(&planning->lock);
+    fileplan_clear(&plan);
     tree_close(&tree);
+    return HQ_OK;
+}
+
+/* Uses what is known of the file, if it still holds: a server's file is asked for its beginning, and only what follows
+ * is spared. */
+static hq_error open_or_recall(file_planning *planning, size_t index, hq_reason *reason)
+{
+    const char *path = planning->wanted->files[index].path;
+    const hq_file_plan *known = recalled_plan(planning->recalled, index);
+    hq_file *file = NULL;
+    hq_error error = HQ_OK;
+    bool still_holds = known && has_stamp_of(path, known);
+    if (!still_holds)
+        error = rootfile_open_through(planning->remote, path, &file, reason);
+    if (!still_holds && !error && known && source_is_url(path)) {
+        hq_hash identity = rootfile_identity(file);
+        still_holds = memcmp(&identity, &known->identity, sizeof identity) == 0;
+    }
+    if (still_holds) {
+        use_plan(planning, index, known, true);
+        pthread_mutex_lock(&planning->lock);
+        planning->shelf->counts.found++;
+        pthread_mutex_unlock(&planning->lock);
+    } else if (!error) {
+        error = plan_tree(planning, index, file, known != NULL, reason);
+    }
     rootfile_close(&file);
+    return error;
+}
+
+static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reason)
+{
+    const char *path = planning->wanted->files[index].path;
+    planned_file *planned = &planning->files[index];
+    hq_error error = open_or_recall(planning, index, reason);
+    if (error && reason && !strstr(reason->text, path))
+        hq_fail_within(reason, error, "%s", path);
     if (planning->skips_bad && is_of_file(error)) {
         planned->error = error;
         planned->text = hq_strdup(reason->text);
@@ -166,7 +238,7 @@ static void *plan_files(void *context)
     return NULL;
 }
 
-/* Opens all files: one after the other up to the first that has entries, whose schema is the measure for the rest,
+/* Plans all files: one after the other up to the first that has entries, whose schema is the measure for the rest,
  * then, since opening mostly waits for disks, several at a time. */
 static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
 {
@@ -286,14 +358,17 @@ static hq_error gather(file_planning *planning, hq_dataset *dataset, hq_reason *
 }
 
 static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t target_entries, bool skips_bad,
-                            hq_dataset *dataset, hq_reason *reason)
+                            hq_shelf *shelf, hq_dataset *dataset, hq_reason *reason)
 {
+    hq_shelf none = {0};
     file_planning planning = {.wanted = wanted,
                               .remote = remote,
                               .target_entries = target_entries,
                               .skips_bad = skips_bad,
+                              .shelf = shelf ? shelf : &none,
                               .files = hq_calloc(wanted->count, sizeof *planning.files),
                               .lock = PTHREAD_MUTEX_INITIALIZER};
+    planning.recalled = shelf_recall(planning.shelf, wanted);
     hq_error error = plan_all_files(&planning, reason);
     if (!error)
         error = gather(&planning, dataset, reason);
@@ -304,6 +379,7 @@ static hq_error plan_wanted(hq_remote *remote, const hq_wanted *wanted, uint64_t
         free(planning.files[i].text);
     }
     free(planning.files);
+    recalled_free(&planning.recalled);
     free(planning.dropped_by);
     schema_free(&planning.schema);
     pthread_mutex_destroy(&planning.lock);
@@ -328,13 +404,13 @@ hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t targ
                       hq_reason *reason)
 {
     hq_remote *remote = remote_new(NULL);
-    hq_error error = dataset_plan_through(remote, specs, spec_count, target_entries, false, dataset_r, reason);
+    hq_error error = dataset_plan_through(remote, specs, spec_count, target_entries, false, NULL, dataset_r, reason);
     remote_free(&remote);
     return error;
 }
 
 hq_error dataset_plan_through(hq_remote *remote, const char *const *specs, size_t spec_count, uint64_t target_entries,
-                              bool skips_bad, hq_dataset **dataset_r, hq_reason *reason)
+                              bool skips_bad, struct hq_shelf *shelf, hq_dataset **dataset_r, hq_reason *reason)
 {
     hq_wanted wanted;
     hq_dataset *dataset = hq_calloc(1, sizeof *dataset);
@@ -342,7 +418,7 @@ hq_error dataset_plan_through(hq_remote *remote, const char *const *specs, size_
     if (!error && wanted.empty_partitions)
         plan_empty(dataset, specs[0], wanted.empty_partitions);
     else if (!error)
-        error = plan_wanted(remote, &wanted, target_entries, skips_bad, dataset, reason);
+        error = plan_wanted(remote, &wanted, target_entries, skips_bad, shelf, dataset, reason);
     wanted_clear(&wanted);
     if (error) {
         dataset_free(&dataset);

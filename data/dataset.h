@@ -19,6 +19,7 @@
 #include "base/schema.h"
 
 struct hq_remote;
+struct hq_shelf;
 
 typedef struct hq_dataset_file {
     char *path;
@@ -59,22 +60,25 @@ typedef struct hq_dataset {
     size_t left_out_count;
 } hq_dataset;
 
-/* Opens every file once and cuts it at borders into partitions of about target_entries, as even as the borders allow (a
- * partition is never smaller than the stretch between two borders; with a target of 0 each stretch is one).
- * HQ_ENOTFOUND: a path or a glob that matches nothing; HQ_EFORMAT, HQ_EUNSUPPORTED …: naming the file; HQ_EINVAL: no
- * entries in the whole dataset, saying so, or the same tree of the same file twice (by the file's identity, whatever
- * its path), since its events would count twice; HQ_ELIMIT: more than 10 million partitions. An empty file among others
- * adds nothing.
+/* Opens every file once, several at a time, and cuts it at borders into partitions of about target_entries, as even as
+ * the borders allow (a partition is never smaller than the stretch between two borders; with a target of 0 each stretch
+ * is one). HQ_ENOTFOUND: a path or a glob that matches nothing; HQ_EFORMAT, HQ_EUNSUPPORTED …: naming the file;
+ * HQ_EINVAL: no entries in the whole dataset, saying so, or the same tree of the same file twice (by the file's
+ * identity, whatever its path), since its events would count twice; HQ_ELIMIT: more than 10 million partitions. An
+ * empty file among others adds nothing.
  *
  * "empty:N" has one pseudo file; partition i of it is the empty range from i to i, so that each has its own identity.
  */
 hq_error dataset_plan(const char *const *specs, size_t spec_count, uint64_t target_entries, hq_dataset **dataset_r,
                       hq_reason *reason);
-/* The same, with files of servers read through remote (data/remote.h) instead of one for this call. With skips_bad a
+/* The same, with files of servers read through remote (data/remote.h) instead of one for this call. With a shelf
+ * (data/shelf.h; NULL: none) files whose plan is on it, and that have not changed since, are not opened; the data set
+ * is the same. With skips_bad a
  * file that cannot be read (not there, truncated, no ROOT file, without such a tree) is left out and noted instead of
  * failing all; a glob must still match something, and one file must be good: else it is the first bad one's error. */
 hq_error dataset_plan_through(struct hq_remote *remote, const char *const *specs, size_t spec_count,
-                              uint64_t target_entries, bool skips_bad, hq_dataset **dataset_r, hq_reason *reason);
+                              uint64_t target_entries, bool skips_bad, struct hq_shelf *shelf, hq_dataset **dataset_r,
+                              hq_reason *reason);
 /* Notes a file as left out; the partitions stay. The texts are copied. */
 void dataset_note_left_out(hq_dataset *dataset, const char *path, hq_error error, const char *text);
 /* Takes files out, with their partitions and entries: those for which is_out has true. */

@@ -16,6 +16,17 @@ enum {
     RECORD_LIMIT = 1 << 30, /* ROOT's own limit on one streamed object */
 };
 
+hq_hash rootfile_identity_of(const uint8_t uuid[16], uint64_t size, int64_t modified_ns, const char *version)
+{
+    hq_hasher *hasher = hasher_new();
+    hasher_add(hasher, uuid, 16);
+    hasher_add_u64(hasher, size);
+    hasher_add_u64(hasher, (uint64_t)modified_ns);
+    if (version)
+        hasher_add_text(hasher, version);
+    return hasher_end(&hasher);
+}
+
 static hq_error read_header(hq_file *file, hq_reason *reason)
 {
     const hq_source *source = &file->source;
@@ -47,13 +58,8 @@ static hq_error read_header(hq_file *file, hq_reason *reason)
         return hq_fail(reason, HQ_EFORMAT,
                        "%s: truncated: its header says %" PRIu64 " bytes, but it has only %" PRIu64 "; fetch it again",
                        source->name, file->end, source->size);
-    hq_hasher *hasher = hasher_new();
-    hasher_add(hasher, uuid, 16);
-    hasher_add_u64(hasher, source->size);
-    hasher_add_u64(hasher, (uint64_t)source->modified_ns);
-    if (source->version)
-        hasher_add_text(hasher, source->version);
-    file->identity = hasher_end(&hasher);
+    memcpy(file->uuid, uuid, sizeof file->uuid);
+    file->identity = rootfile_identity_of(file->uuid, source->size, source->modified_ns, source->version);
     return HQ_OK;
 }
 

@@ -14,9 +14,13 @@ struct hq_file {
     uint32_t name_bytes;   /* from begin to the root directory's record */
     uint64_t classes_seek; /* the record that tells of the classes in it; 0: there is none */
     uint32_t classes_size;
+    uint8_t uuid[16];
     hq_hash identity;
     size_t record_limit; /* no streamed tree may be larger */
 };
+
+/* Who a file is, as rootfile_identity tells it; version may be NULL. */
+hq_hash rootfile_identity_of(const uint8_t uuid[16], uint64_t size, int64_t modified_ns, const char *version);
 
 /* What stands before every record, and once more in its directory's list. */
 typedef struct hq_key {

@@ -10,6 +10,27 @@
 #include "base/memory.h"
 #include "data/source_remote.h"
 
+static int64_t nanoseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+static hq_stamp stamp_of(const struct stat *status)
+{
+    return (hq_stamp){.size = (uint64_t)status->st_size,
+                      .modified_ns = nanoseconds(&status->st_mtim),
+                      .changed_ns = nanoseconds(&status->st_ctim)};
+}
+
+bool source_stamp_file(const char *path, hq_stamp *stamp_r)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    *stamp_r = stamp_of(&status);
+    return true;
+}
+
 hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reason)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting for its writer */
@@ -28,12 +49,12 @@ hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reas
         return hq_fail(reason, HQ_EFORMAT, "%s: not a ROOT file: it is %s", path,
                        S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
     }
-    *source_r = (hq_source){
-        .name = hq_strdup(path),
-        .fd = fd,
-        .size = (uint64_t)status.st_size,
-        .modified_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec,
-    };
+    hq_stamp stamp = stamp_of(&status);
+    *source_r = (hq_source){.name = hq_strdup(path),
+                            .fd = fd,
+                            .size = stamp.size,
+                            .modified_ns = stamp.modified_ns,
+                            .changed_ns = stamp.changed_ns};
     return HQ_OK;
 }
 

@@ -17,6 +17,13 @@
 struct hq_remote;
 struct hq_remote_file;
 
+/* What this machine says of one of its files without opening it: as long as it says the same, it is the same file. */
+typedef struct hq_stamp {
+    uint64_t size;
+    int64_t modified_ns;
+    int64_t changed_ns; /* the last change of its bytes or of what is known of it, which nobody can set back */
+} hq_stamp;
+
 typedef struct hq_source {
     char *name;                    /* for messages: the path, or the URL */
     const uint8_t *memory;         /* borrowed; NULL if it does not lie in memory */
@@ -24,6 +31,7 @@ typedef struct hq_source {
     struct hq_remote_file *remote; /* what a server's file is read through; NULL for all others */
     uint64_t size;
     int64_t modified_ns; /* 0: not known, or not the same on all servers that have the file */
+    int64_t changed_ns;  /* of a file of this machine, as hq_stamp has it; else 0 */
     char *version;       /* what else tells this state of the file from others (HTTP's ETag); NULL: nothing */
 } hq_source;
 
@@ -43,6 +51,8 @@ void source_split_url(const char *text, char **url_r, char **tree_r);
  * gives the same, and HQ_EMISMATCH if the file is not any more what it was when it was opened. */
 hq_error source_open(struct hq_remote *remote, const char *name, hq_source *source_r, hq_reason *reason);
 hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reason);
+/* False for what cannot be asked for its stamp, or is no regular file. */
+bool source_stamp_file(const char *path, hq_stamp *stamp_r);
 void source_open_memory(const char *name, const void *bytes, uint64_t size, hq_source *source_r);
 void source_close(hq_source *source);
 
