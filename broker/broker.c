@@ -186,6 +186,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
         error = store_open(settings->store, (int)settings->store_timeout_ms, settings->keep_ms, &broker->store, reason);
     if (!error) {
         broker->remote = remote_new(&broker->settings.remote);
+        broker->plan_stores = plan_stores_new(&broker->settings);
         broker->planner = jobs_new(PLANNERS);
         broker->keeper = jobs_new(1); /* a store is one thread's */
         keep_prepare(broker);
@@ -209,6 +210,7 @@ void broker_free(hq_broker **broker_p)
     jobs_free(&broker->planner);
     remote_free(&broker->remote);
     jobs_free(&broker->keeper);
+    plan_stores_free(&broker->plan_stores);
     keep_free(broker);
     for (size_t i = 0; i < broker->active_count; i++)
         query_free(&broker->active[i]);

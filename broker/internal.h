@@ -4,7 +4,7 @@
  *   broker.c   sockets, loop, ticks              query.c   a query's life, from plan to DONE
  *   clients.c  the front's messages              plan.c    job: files and text become partitions and a program
  *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
- *   status.c   what those ask who look after it
+ *   status.c   what those ask who look after it  plans.c   what is known of files, from the store and to it
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -18,6 +18,7 @@
 #include "broker/schedule.h"
 #include "broker/sink.h"
 #include "data/dataset.h"
+#include "data/shelf.h"
 #include "query/program.h"
 #include "store/store.h"
 #include "wire/message.h"
@@ -38,6 +39,7 @@ enum {
 };
 
 typedef struct hq_outcome_job hq_outcome_job; /* keep.c */
+typedef struct hq_plan_stores hq_plan_stores; /* plans.c */
 
 typedef struct hq_listener {
     hq_peer peer;
@@ -126,7 +128,8 @@ typedef struct hq_node { /* a worker, as the broker sees it */
 
 typedef struct hq_broker_counters {
     int64_t queries, joined, from_store, rejected, failed, cancelled, malformed, subtasks, duplicates, requeued,
-        workers_lost, partials_kept, partials_lost, evicted, files_left_out;
+        workers_lost, partials_kept, partials_lost, evicted, files_left_out, plans_found, plans_opened, plans_replaced,
+        plans_bad;
 } hq_broker_counters;
 
 struct hq_broker {
@@ -140,6 +143,7 @@ struct hq_broker {
     hq_store *store;   /* the store thread's only; NULL for "none" */
     hq_remote *remote; /* the planners' */
     hq_jobs *planner, *keeper;
+    hq_plan_stores *plan_stores; /* the planners' */
     hq_scheduler *scheduler;
     int stop_fd;
     bool is_stopping;
@@ -156,7 +160,7 @@ struct hq_broker {
     size_t live_nodes;
     zhashx_t *node_by_peer;
 
-    size_t partial_bytes_waiting;
+    size_t partial_bytes_waiting, plan_bytes_waiting;
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
     int64_t begun_ms, ticked_ms, swept_ms, leases_ms;
     hq_broker_counters counters;
@@ -217,11 +221,20 @@ typedef struct hq_plan {
     hq_program *program;
     hq_dataset *dataset;
     hq_hash program_print, fingerprint;
+    hq_shelf shelf;
 } hq_plan;
 
 void plan_give(hq_query *query);
 hq_hash plan_fingerprint(const hq_hash *program_print, const hq_dataset *dataset);
 void plan_done(hq_plan *plan); /* query.c; takes program and dataset out of it */
+
+/* plans.c: NULL if there is no store that planners can read. */
+hq_plan_stores *plan_stores_new(const hq_broker_settings *settings);
+void plan_stores_free(hq_plan_stores **stores_p);
+/* For one planning, and to be handed back when that is over; a query that is to be computed anew finds nothing there.
+ */
+hq_shelf plans_shelf(const hq_broker *broker, bool is_fresh);
+void plans_keep(hq_broker *broker, hq_shelf *shelf);
 
 /* keep.c */
 typedef struct hq_found {

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "broker/internal.h"
 
@@ -68,7 +70,8 @@ static void plan_run(void *context)
     plan->error = resolve(plan, settings->datasets);
     if (!plan->error)
         plan->error = dataset_plan_through(query->broker->remote, (const char *const *)plan->specs, plan->spec_count,
-                                           (uint64_t)entries, query->skips_bad, NULL, &plan->dataset, &plan->reason);
+                                           (uint64_t)entries, query->skips_bad, &plan->shelf, &plan->dataset,
+                                           &plan->reason);
     if (!plan->error && plan->dataset->partition_count > (size_t)settings->max_subtasks)
         plan->error = hq_fail(&plan->reason, HQ_ELIMIT,
                               "%zu subtasks are more than the %lld this broker takes: ask for larger partitions",
@@ -84,11 +87,29 @@ static void plan_run(void *context)
     plan->fingerprint = plan_fingerprint(&plan->program_print, plan->dataset);
 }
 
+static void count_plans(hq_plan *plan)
+{
+    hq_query *query = plan->query;
+    const hq_shelf_counts *counts = &plan->shelf.counts;
+    hq_broker_counters *sums = &query->broker->counters;
+    sums->plans_found += (int64_t)counts->found;
+    sums->plans_opened += (int64_t)counts->opened;
+    sums->plans_replaced += (int64_t)counts->replaced;
+    sums->plans_bad += (int64_t)counts->bad;
+    if (counts->found + counts->opened > 0)
+        hq_log(HQ_LOG_INFO, "broker",
+               "query %s planned in %lld ms: %llu files known from before, %llu opened (%llu of them changed)",
+               query->id_text, (long long)(hq_now_ms() - query->submitted_ms), (unsigned long long)counts->found,
+               (unsigned long long)counts->opened, (unsigned long long)counts->replaced);
+}
+
 static void plan_end(void *context)
 {
     hq_plan *plan = context;
     hq_query *query = plan->query;
+    count_plans(plan);
     plan_done(plan);
+    plans_keep(query->broker, &plan->shelf); /* last, as the store's thread looks for the query's result first */
     program_free(&plan->program);
     dataset_free(&plan->dataset);
     dataset_specs_free(&plan->specs, plan->spec_count);
@@ -100,6 +121,7 @@ void plan_give(hq_query *query)
 {
     hq_plan *plan = hq_calloc(1, sizeof *plan);
     plan->query = query;
+    plan->shelf = plans_shelf(query->broker, query->is_fresh);
     bson_iter_t iter, item;
     size_t capacity = 0;
     if (bson_iter_init_find(&iter, query->request, "dataset") && bson_iter_recurse(&iter, &item))

@@ -105,6 +105,10 @@ void status_asked(hq_broker *broker, const hq_message *message)
         {"partials_lost", n->partials_lost},
         {"evicted", n->evicted},
         {"files_left_out", n->files_left_out},
+        {"plans_found", n->plans_found},
+        {"plans_opened", n->plans_opened},
+        {"plans_replaced", n->plans_replaced},
+        {"plans_bad", n->plans_bad},
     };
     int64_t now_ms = hq_now_ms();
     hq_broker_status status = {.request = request,

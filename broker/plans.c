@@ -1,0 +1,170 @@
+/* broker/plans.c - what is known of files: planners read it from the store, each with a handle of its own; the store's
+ * thread writes what they found out, after what queries wait for. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/internal.h"
+
+enum {
+    PLANS_BATCH = 256,        /* records of one write, so that others have their turn between */
+    PLANS_WAITING = 64 << 20, /* bytes that may wait for a slow store; more are not kept */
+    MOST_READ_MS = 2000,      /* opening files is never so slow that a store is worth a longer wait */
+    AWAY_MS = 10000,          /* how long a store that failed is left alone */
+};
+
+struct hq_plan_stores {
+    char *address;
+    int timeout_ms;
+    int64_t keep_ms;
+    pthread_mutex_t lock; /* over what follows */
+    hq_store **idle;      /* handles that no planner has at the moment */
+    size_t idle_count, idle_capacity;
+    int64_t away_until_ms;
+};
+
+hq_plan_stores *plan_stores_new(const hq_broker_settings *settings)
+{
+    if (strcmp(settings->store, "none") == 0 || strcmp(settings->store, "sqlite::memory:") == 0)
+        return NULL; /* a memory is one handle's: there is nothing for the planners to read */
+    hq_plan_stores *stores = hq_calloc(1, sizeof *stores);
+    stores->address = hq_strdup(settings->store);
+    stores->timeout_ms = (int)settings->store_timeout_ms;
+    if (stores->timeout_ms > MOST_READ_MS)
+        stores->timeout_ms = MOST_READ_MS;
+    stores->keep_ms = settings->keep_ms;
+    pthread_mutex_init(&stores->lock, NULL);
+    return stores;
+}
+
+void plan_stores_free(hq_plan_stores **stores_p)
+{
+    hq_plan_stores *stores = *stores_p;
+    if (!stores)
+        return;
+    for (size_t i = 0; i < stores->idle_count; i++)
+        store_close(&stores->idle[i]);
+    pthread_mutex_destroy(&stores->lock);
+    free(stores->idle);
+    free(stores->address);
+    free(stores);
+    *stores_p = NULL;
+}
+
+static bool is_away(hq_plan_stores *stores)
+{
+    pthread_mutex_lock(&stores->lock);
+    bool is = hq_now_ms() < stores->away_until_ms;
+    pthread_mutex_unlock(&stores->lock);
+    return is;
+}
+
+static void note_away(hq_plan_stores *stores)
+{
+    pthread_mutex_lock(&stores->lock);
+    stores->away_until_ms = hq_now_ms() + AWAY_MS;
+    pthread_mutex_unlock(&stores->lock);
+}
+
+static hq_error take_store(hq_plan_stores *stores, hq_store **store_r, hq_reason *reason)
+{
+    pthread_mutex_lock(&stores->lock);
+    *store_r = stores->idle_count > 0 ? stores->idle[--stores->idle_count] : NULL;
+    pthread_mutex_unlock(&stores->lock);
+    return *store_r ? HQ_OK : store_open(stores->address, stores->timeout_ms, stores->keep_ms, store_r, reason);
+}
+
+static void give_store(hq_plan_stores *stores, hq_store *store)
+{
+    pthread_mutex_lock(&stores->lock);
+    HQ_GROW(stores->idle, stores->idle_count, stores->idle_capacity);
+    stores->idle[stores->idle_count++] = store;
+    pthread_mutex_unlock(&stores->lock);
+}
+
+/* In a planner's thread. A store that fails leaves files to be opened. */
+static void look_up(void *context, const hq_hash *keys, size_t count, hq_shelf_take *take, void *taker)
+{
+    hq_plan_stores *stores = context;
+    hq_store *store = NULL;
+    hq_reason reason = {{0}};
+    if (is_away(stores))
+        return;
+    hq_error error = take_store(stores, &store, &reason);
+    if (!error)
+        error = store_get_plans(store, keys, count, take, taker, &reason);
+    if (error) {
+        note_away(stores);
+        hq_log(HQ_LOG_WARN, "broker", "files are opened, as their plans cannot be had from the store: %s", reason.text);
+    }
+    if (store)
+        give_store(stores, store);
+}
+
+hq_shelf plans_shelf(const hq_broker *broker, bool is_fresh)
+{
+    if (!broker->plan_stores)
+        return (hq_shelf){.keeps = false};
+    return (hq_shelf){.look_up = is_fresh ? NULL : look_up, .context = broker->plan_stores, .keeps = true};
+}
+
+/* ---- writing ---- */
+
+typedef struct plans_job {
+    hq_broker *broker;
+    hq_record *records; /* with their bytes */
+    size_t count, bytes;
+} plans_job;
+
+static void plans_run(void *context)
+{
+    plans_job *job = context;
+    hq_plan_stores *stores = job->broker->plan_stores;
+    hq_reason reason = {{0}};
+    hq_error error = HQ_EUNCERTAIN;
+    if (is_away(stores))
+        return;
+    for (int attempt = 0; attempt < 2 && error == HQ_EUNCERTAIN; attempt++)
+        error = store_put_plans(job->broker->store, job->records, job->count, &reason);
+    if (error) {
+        note_away(stores);
+        hq_log(HQ_LOG_WARN, "broker", "plans of files are not kept, those are opened again: %s", reason.text);
+    }
+}
+
+static void plans_end(void *context)
+{
+    plans_job *job = context;
+    job->broker->plan_bytes_waiting -= job->bytes;
+    for (size_t i = 0; i < job->count; i++)
+        free((void *)job->records[i].bytes);
+    free(job->records);
+    free(job);
+}
+
+static plans_job *job_of(hq_broker *broker, const hq_record *records, size_t count)
+{
+    plans_job *job = hq_calloc(1, sizeof *job);
+    *job = (plans_job){.broker = broker, .records = hq_calloc(count, sizeof *job->records), .count = count};
+    memcpy(job->records, records, count * sizeof *records);
+    for (size_t i = 0; i < count; i++)
+        job->bytes += records[i].size;
+    return job;
+}
+
+void plans_keep(hq_broker *broker, hq_shelf *shelf)
+{
+    size_t at = 0;
+    while (at < shelf->record_count && broker->plan_bytes_waiting < PLANS_WAITING) {
+        size_t count = shelf->record_count - at < PLANS_BATCH ? shelf->record_count - at : PLANS_BATCH;
+        plans_job *job = job_of(broker, shelf->records + at, count);
+        broker->plan_bytes_waiting += job->bytes;
+        jobs_give(broker->keeper, plans_run, plans_end, job);
+        at += count;
+    }
+    /* What was handed on is not the shelf's any more. */
+    for (size_t i = 0; i < at; i++)
+        shelf->records[i].bytes = NULL;
+    shelf_clear(shelf);
+}
