@@ -17,7 +17,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "data/dataset.h"
+#include "data/fileplan.h"
 #include "data/remote.h"
+#include "data/shelf.h"
 #include "data/source.h"
 #include "data/source_remote.h"
 #include "data/tree.h"
@@ -470,6 +473,78 @@ static void an_identity_follows_the_servers_tag(void **state)
     assert_memory_equal(&identities[0], &identities[3], sizeof *identities);
 }
 
+/* ---- plans of servers' files ---- */
+
+static void find_records(void *context, const hq_hash *keys, size_t count, hq_shelf_take *take, void *taker)
+{
+    const hq_shelf *kept = context;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < kept->record_count; j++)
+            if (memcmp(&keys[i], &kept->records[j].key, sizeof *keys) == 0)
+                take(taker, &kept->records[j]);
+}
+
+/* Plans one file with what is kept; gives the data set's identity, and how many requests it took. */
+static hq_hash plan_at_server(fixture *f, const char *spec, hq_shelf *shelf, uint64_t *requests_r)
+{
+    hq_dataset *dataset = NULL;
+    hq_reason reason = {""};
+    hq_remote_counts before = remote_counts(f->remote);
+    if (dataset_plan_through(f->remote, &spec, 1, 100, false, shelf, &dataset, &reason))
+        fail_msg("%s", reason.text);
+    *requests_r = remote_counts(f->remote).requests - before.requests;
+    hq_hash identity = dataset_identity(dataset);
+    dataset_free(&dataset);
+    return identity;
+}
+
+/* The second time the first request is the only one, as long as the file stays. */
+static void assert_planned_once(fixture *f, const char *spec, uint64_t fewest)
+{
+    hq_shelf kept = {.keeps = true}, again = {.look_up = find_records, .context = &kept, .keeps = true};
+    uint64_t first, second;
+    hq_hash one = plan_at_server(f, spec, &kept, &first), other = plan_at_server(f, spec, &again, &second);
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_int_equal(kept.counts.opened, 1);
+    assert_int_equal(again.counts.found, 1);
+    assert_int_equal(again.counts.opened + again.counts.bad, 0);
+    assert_int_equal(again.record_count, 0);
+    assert_true(second == fewest && second < first);
+    shelf_clear(&kept);
+    shelf_clear(&again);
+}
+
+static void a_plan_that_is_known_spares_all_but_the_first_request(void **state)
+{
+    fixture *f = *state;
+    char *url = http_url(f, "good", samples[0]), *plain = http_url(f, "plain", samples[0]);
+    assert_planned_once(f, url, 1);
+    assert_planned_once(f, plain, 1); /* without a tag: the UUID and the size tell */
+    free(plain);
+    free(url);
+}
+
+/* The record is that of the same bytes with another tag. */
+static void a_servers_file_that_has_changed_is_planned_anew(void **state)
+{
+    fixture *f = *state;
+    char *was = http_url(f, "good", samples[0]), *is = http_url(f, "plain", samples[0]);
+    hq_shelf kept = {.keeps = true}, again = {.look_up = find_records, .context = &kept, .keeps = true};
+    uint64_t requests;
+    plan_at_server(f, was, &kept, &requests);
+    assert_int_equal(kept.record_count, 2); /* the schema, then the plan: which is now that of the other URL */
+    kept.records[1].key = fileplan_key(is, NULL);
+    hq_hash identity = plan_at_server(f, is, &again, &requests), alone = plan_at_server(f, is, NULL, &requests);
+    assert_memory_equal(&identity, &alone, sizeof identity);
+    assert_int_equal(again.counts.found, 0);
+    assert_int_equal(again.counts.opened, 1);
+    assert_int_equal(again.counts.replaced, 1);
+    shelf_clear(&kept);
+    shelf_clear(&again);
+    free(was);
+    free(is);
+}
+
 /* ---- XRootD ---- */
 
 static char *xrootd_url(const fixture *f, const char *name)
@@ -491,6 +566,21 @@ static void an_xrootd_server_is_read_by_vectors(void **state)
     assert_true(remote_counts(f->remote).requests - before.requests < 12);
     assert_reads(f, &source);
     source_close(&source);
+    free(url);
+}
+
+static void a_plan_spares_requests_to_xrootd_too(void **state)
+{
+    fixture *f = *state;
+    char *url = xrootd_url(f, samples[0]);
+    hq_shelf kept = {.keeps = true}, again = {.look_up = find_records, .context = &kept, .keeps = true};
+    uint64_t first, second;
+    hq_hash one = plan_at_server(f, url, &kept, &first), other = plan_at_server(f, url, &again, &second);
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_int_equal(again.counts.found, 1);
+    assert_true(second < first);
+    shelf_clear(&kept);
+    shelf_clear(&again);
     free(url);
 }
 
@@ -733,7 +823,10 @@ int main(void)
         cmocka_unit_test(an_empty_file_is_no_root_file),
         cmocka_unit_test(redirections_are_followed_and_remembered),
         cmocka_unit_test(an_identity_follows_the_servers_tag),
+        cmocka_unit_test(a_plan_that_is_known_spares_all_but_the_first_request),
+        cmocka_unit_test(a_servers_file_that_has_changed_is_planned_anew),
         cmocka_unit_test(an_xrootd_server_is_read_by_vectors),
+        cmocka_unit_test(a_plan_spares_requests_to_xrootd_too),
         cmocka_unit_test(xrootd_says_what_it_lacks),
         cmocka_unit_test(a_folder_is_listed),
         cmocka_unit_test(columns_are_the_same_wherever_they_come_from),
