@@ -173,7 +173,8 @@ static void what_is_no_message_of_a_worker_is_rejected_2_1(void **state)
     scene sc = scene_start();
     fake_worker *worker = fake_join(sc.s, 1, 10);
     static const uint8_t document[] = {5, 0, 0, 0, 0};
-    const talk_frame frames[] = {{"hq\2\x20", 4}, {document, sizeof document}};
+    static const uint8_t later[] = {'h', 'q', HQ_WIRE_VERSION + 1, 0x20};
+    const talk_frame frames[] = {{later, sizeof later}, {document, sizeof document}};
     talk_send_frames(worker->socket, frames, 2);
     talk_expect_rejected(worker->socket, HQ_EMISMATCH);
     talk_send_frames(worker->socket, frames + 1, 1);
