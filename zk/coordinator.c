@@ -25,6 +25,11 @@ enum {
 
 static const char *const groups[] = {"brokers", "workers", "unowned", "owned", "done"};
 
+const char *group_name(size_t index)
+{
+    return index < sizeof groups / sizeof *groups ? groups[index] : NULL;
+}
+
 /* --- operations: the list, and what every step does --- */
 
 hq_op *op_new(hq_coordinator *coordinator, const char *group, const char *name, const void *bytes, size_t size,

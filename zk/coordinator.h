@@ -92,5 +92,8 @@ void coordinator_get(hq_coordinator *coordinator, const char *group, const char 
 /* Deletes /<group>/<entry>, for sweeping. */
 void coordinator_remove(hq_coordinator *coordinator, const char *group, const char *entry, hq_coordinator_done *done,
                         void *context);
+/* Deletes all of hq's groups with whatever is below them, other sessions' ephemeral nodes too, and then the root if
+ * nothing else lives there. Whoever connects next makes them again. */
+void coordinator_wipe(hq_coordinator *coordinator, hq_coordinator_done *done, void *context);
 
 #endif

@@ -90,6 +90,8 @@ void op_rest(hq_coordinator *coordinator, hq_op *op);
 /* Tells the caller of a lasting operation, without ending it. */
 void op_tell(hq_op *op, hq_error error, const char *detail, const hq_tree_item *reply);
 
+/* The names of hq's groups, brokers and the others; NULL after the last. */
+const char *group_name(size_t index);
 /* root + "/" + group + "/" + name, to be freed; the last two may be NULL. */
 char *op_path(const hq_coordinator *coordinator, const char *group, const char *name);
 void op_free_members(hq_op *op);

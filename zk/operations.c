@@ -21,19 +21,19 @@ static void op_fail(hq_coordinator *coordinator, hq_op *op, hq_error error, cons
 /* What no step expects. */
 static void op_fail_unexpected(hq_coordinator *coordinator, hq_op *op, const hq_tree_item *reply)
 {
+    const char *name = op->name ? op->name : "";
     switch (reply->status) {
     case HQ_TREE_NO_NODE:
-        op_fail(coordinator, op, HQ_ENOTFOUND, "there is no /%s/%s", op->group, op->name);
+        op_fail(coordinator, op, HQ_ENOTFOUND, "there is no /%s/%s", op->group, name);
         break;
     case HQ_TREE_NODE_EXISTS:
-        op_fail(coordinator, op, HQ_EEXISTS, "/%s/%s is there already", op->group, op->name);
+        op_fail(coordinator, op, HQ_EEXISTS, "/%s/%s is there already", op->group, name);
         break;
     case HQ_TREE_NOT_EMPTY:
-        op_fail(coordinator, op, HQ_EEXISTS, "/%s/%s still has an owner", op->group, op->name);
+        op_fail(coordinator, op, HQ_EEXISTS, "/%s/%s still has an owner", op->group, name);
         break;
     default:
-        op_fail(coordinator, op, HQ_EIO, "/%s/%s: %s", op->group, op->name,
-                reply->detail ? reply->detail : "not possible");
+        op_fail(coordinator, op, HQ_EIO, "/%s/%s: %s", op->group, name, reply->detail ? reply->detail : "not possible");
     }
 }
 

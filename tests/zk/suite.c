@@ -425,6 +425,54 @@ static void a_callback_may_start_the_next(void **state)
     coordinator_close(&chain.coordinator);
 }
 
+static void a_wipe_leaves_nothing_and_who_comes_next_begins_anew(void **state)
+{
+    suite_told told = {0};
+    char entry[300];
+    const char *endpoint = ((suite_state *)*state)->endpoint;
+    hq_coordinator *one = suite_open(endpoint, NULL, NULL), *other = suite_open(endpoint, NULL, NULL);
+    coordinator_join(other, "workers", "w", "x", 1, tell_done, &told);
+    await(other, &told);
+    assert_told(&told, HQ_OK);
+    for (int i = 0; i < 20; i++)
+        do_submit(one, "waiting", &told);
+    do_submit(one, "q", &told);
+    memcpy(entry, told.entry, sizeof entry);
+    do_own(one, entry, "me", &told);
+    do_submit(one, "over", &told);
+    memcpy(entry, told.entry, sizeof entry);
+    do_own(one, entry, "me", &told);
+    do_finish(one, entry, &told);
+    assert_told(&told, HQ_OK);
+
+    coordinator_wipe(one, tell_done, &told);
+    await(one, &told);
+    assert_told(&told, HQ_OK);
+    coordinator_entries(one, "unowned", tell_members, &told);
+    await(one, &told);
+    assert_told(&told, HQ_ENOTFOUND);
+    coordinator_wipe(one, tell_done, &told); /* of nothing */
+    await(one, &told);
+    assert_told(&told, HQ_OK);
+    coordinator_close(&other);
+    coordinator_close(&one);
+
+    one = suite_open(endpoint, NULL, NULL);
+    static const char *const groups[] = {"unowned", "owned", "done"};
+    for (size_t i = 0; i < 3; i++) {
+        do_entries(one, groups[i], &told);
+        assert_told(&told, HQ_OK);
+        assert_int_equal(told.count, 0);
+    }
+    coordinator_members(one, "workers", tell_members, &told);
+    await(one, &told);
+    assert_told(&told, HQ_OK);
+    assert_int_equal(told.count, 0);
+    do_submit(one, "q", &told);
+    assert_told(&told, HQ_OK);
+    coordinator_close(&one);
+}
+
 static const struct CMUnitTest suite_tests[] = {
     cmocka_unit_test_setup(members_are_seen_with_their_data, suite_setup),
     cmocka_unit_test_setup(a_watch_follows_who_comes_and_goes, suite_setup),
@@ -438,6 +486,7 @@ static const struct CMUnitTest suite_tests[] = {
     cmocka_unit_test_setup(wrong_names_and_sizes_are_refused, suite_setup),
     cmocka_unit_test_setup(callbacks_come_from_dispatch_alone, suite_setup),
     cmocka_unit_test_setup(a_callback_may_start_the_next, suite_setup),
+    cmocka_unit_test_setup(a_wipe_leaves_nothing_and_who_comes_next_begins_anew, suite_setup),
 };
 
 static suite_state suite; /* cmocka's group set-up takes no argument to hand it through */
