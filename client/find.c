@@ -17,7 +17,8 @@ typedef struct search {
     int is_over;
     hq_error error;
     hq_reason reason;
-    char *endpoint;
+    char **endpoints;
+    size_t count, capacity;
 } search;
 
 static void got_brokers(void *context, hq_error error, const char *detail, const hq_member *members, size_t count)
@@ -26,20 +27,20 @@ static void got_brokers(void *context, hq_error error, const char *detail, const
     s->error = error;
     if (error)
         hq_fail(&s->reason, error, "%s", detail);
-    hq_hash random = hash_random();
-    for (size_t i = 0; !error && i < count && !s->endpoint; i++) {
-        const hq_member *member = &members[(i + random.bytes[0]) % count];
+    for (size_t i = 0; !error && i < count; i++) {
         bson_t document;
         bson_iter_t iter;
-        if (bson_init_static(&document, member->bytes, member->size) &&
-            bson_validate(&document, BSON_VALIDATE_UTF8, NULL) && bson_iter_init_find(&iter, &document, "front") &&
-            BSON_ITER_HOLDS_UTF8(&iter))
-            s->endpoint = hq_strdup(bson_iter_utf8(&iter, NULL));
+        if (!bson_init_static(&document, members[i].bytes, members[i].size) ||
+            !bson_validate(&document, BSON_VALIDATE_UTF8, NULL) || !bson_iter_init_find(&iter, &document, "front") ||
+            !BSON_ITER_HOLDS_UTF8(&iter))
+            continue;
+        HQ_GROW(s->endpoints, s->count, s->capacity);
+        s->endpoints[s->count++] = hq_strdup(bson_iter_utf8(&iter, NULL));
     }
     s->is_over = 1;
 }
 
-hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r, hq_reason *reason)
+hq_error find_brokers(const char *coordinator, int timeout_ms, char ***endpoints_r, size_t *count_r, hq_reason *reason)
 {
     hq_coordinator *c = NULL;
     hq_error error = coordinator_open(coordinator, SESSION_MS, NULL, NULL, &c, reason);
@@ -54,12 +55,27 @@ hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r,
     if (s.error)
         return hq_fail(reason, HQ_EUNAVAILABLE, "the coordinator at %s does not tell the brokers: %s", coordinator,
                        s.reason.text);
-    if (!s.endpoint)
-        return hq_fail(reason, HQ_EUNAVAILABLE,
-                       "no broker is registered at %s: start hq-broker, or ask this machine alone with --local",
-                       coordinator);
-    *endpoint_r = s.endpoint;
+    *endpoints_r = s.endpoints;
+    *count_r = s.count;
     return HQ_OK;
+}
+
+hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r, hq_reason *reason)
+{
+    char **endpoints = NULL;
+    size_t count = 0;
+    hq_error error = find_brokers(coordinator, timeout_ms, &endpoints, &count, reason);
+    if (!error && count == 0)
+        error = hq_fail(reason, HQ_EUNAVAILABLE,
+                        "no broker is registered at %s: start hq-broker, or ask this machine alone with --local",
+                        coordinator);
+    hq_hash random = hash_random();
+    if (!error)
+        *endpoint_r = hq_strdup(endpoints[random.bytes[0] % count]);
+    for (size_t i = 0; i < count; i++)
+        free(endpoints[i]);
+    free(endpoints);
+    return error;
 }
 
 static int is_dataset_name(const char *spec)

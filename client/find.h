@@ -2,7 +2,13 @@
 #ifndef HQ_CLIENT_FIND_H
 #define HQ_CLIENT_FIND_H
 
+#include <stddef.h>
+
 #include "base/error.h"
+
+/* The front end points of all brokers that the coordinator names, in the order of their ids; *count_r may be 0.
+ * HQ_EUNAVAILABLE if it does not answer within timeout_ms. The caller frees the texts and the array. */
+hq_error find_brokers(const char *coordinator, int timeout_ms, char ***endpoints_r, size_t *count_r, hq_reason *reason);
 
 /* The front end point of one of the brokers that the coordinator names, chosen at random so that clients spread.
  * HQ_EUNAVAILABLE if the coordinator does not answer or names none within timeout_ms. The caller frees it. */

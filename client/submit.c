@@ -450,6 +450,8 @@ static int take_event(talk *t, const hq_event *event)
         return finish(t->settings, event, seconds_of(t));
     default:
         progress_end(&t->progress);
+        if (event->is_cancelled && !t->cancelled_ms) /* somebody else wanted it */
+            fprintf(stderr, "hq-submit: %s\n", event->text.text);
         return refuse(event, t->name);
     }
 }

@@ -5,8 +5,8 @@ import re
 
 import harness
 
-PROGRAMS = ("hq-broker", "hq-show", "hq-submit", "hq-worker")
-CONFIGURED = ("hq-broker", "hq-submit", "hq-worker")
+PROGRAMS = ("hq-broker", "hq-ctl", "hq-show", "hq-submit", "hq-worker")
+CONFIGURED = ("hq-broker", "hq-ctl", "hq-submit", "hq-worker")
 
 
 class Programs(harness.SystemTest):

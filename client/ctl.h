@@ -1,0 +1,39 @@
+/* client/ctl.h - what hq-ctl's commands share. Private to client/ctl*.c. */
+#ifndef HQ_CLIENT_CTL_H
+#define HQ_CLIENT_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "client/fleet.h"
+
+typedef enum hq_ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_WRONG = 2, CTL_NOBODY = 3 } hq_ctl_exit;
+
+typedef struct hq_ctl {
+    char *broker, *coordinator, *user;
+    int64_t timeout_ms, interval_ms;
+    bool wants_json, watches, says_yes, is_forced, wipes, waits;
+    int log_level;
+    hq_arguments arguments; /* of the command */
+} hq_ctl;
+
+/* Each runs one command and gives back what main() shall. */
+int ctl_status(const hq_ctl *ctl);
+int ctl_queries(const hq_ctl *ctl);
+int ctl_cancel(const hq_ctl *ctl);
+int ctl_drain(const hq_ctl *ctl);
+int ctl_init(const hq_ctl *ctl);
+
+/* Says on stderr what went wrong, and gives back the exit code for it. */
+int ctl_complain(hq_error error, const hq_reason *reason);
+/* Asks "question [y/N]" on the terminal, unless --yes was given; without a terminal it says that --yes is wanted. */
+bool ctl_confirm(const hq_ctl *ctl, const char *question);
+/* Who asks: --user or the login name. The caller frees it. */
+char *ctl_user(const hq_ctl *ctl);
+/* Writes the document to stdout and frees it: indented, or in one line for --watch. */
+void ctl_print_json(const hq_ctl *ctl, json_t *document);
+
+#endif
