@@ -36,15 +36,42 @@ static json_t *share(int64_t part, int64_t of)
     return of > 0 ? json_real((double)part / (double)of) : json_null();
 }
 
+static void set(json_t *object, const char *key, int64_t value)
+{
+    json_object_set_new(object, key, number(value));
+}
+
 static json_t *worker_to_json(const hq_worker_status *w)
 {
-    int64_t busy = w->under_way < w->slots ? w->under_way : w->slots;
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "worker",
-                     id_of(&w->id), "host", text_of(w->host), "version", text_of(w->version), "slots", number(w->slots),
-                     "busy", number(busy), "under_way", number(w->under_way), "done", number(w->done), "memory",
-                     number(w->memory), "cache_bytes", number(w->cache_bytes), "hits", number(w->hits), "misses",
-                     number(w->misses), "hit_share", share(w->hits, w->hits + w->misses), "evicted", number(w->evicted),
-                     "heard_ms", number(w->heard_ms), "age_ms", number(w->age_ms), "draining", (int)w->is_draining);
+    const hq_cache_report *c = &w->cache;
+    json_t *worker = json_pack("{s:o, s:o, s:o, s:b}", "worker", id_of(&w->id), "host", text_of(w->host), "version",
+                               text_of(w->version), "draining", (int)w->is_draining);
+    set(worker, "slots", w->slots);
+    set(worker, "busy", w->under_way < w->slots ? w->under_way : w->slots);
+    set(worker, "under_way", w->under_way);
+    set(worker, "done", w->done);
+    set(worker, "memory", w->memory);
+    set(worker, "evicted", w->evicted);
+    set(worker, "heard_ms", w->heard_ms);
+    set(worker, "age_ms", w->age_ms);
+    json_object_set_new(worker, "hit_share", share(c->hits, c->hits + c->misses));
+    set(worker, "hits", c->hits);
+    set(worker, "misses", c->misses);
+    set(worker, "evictions", c->evictions);
+    set(worker, "cache_bytes", c->cache_bytes);
+    set(worker, "cache_columns", c->cache_columns);
+    set(worker, "cache_limit", c->cache_limit);
+    set(worker, "file_bytes", c->file_bytes);
+    set(worker, "ahead_used", c->ahead_used);
+    set(worker, "ahead_wasted", c->ahead_wasted);
+    set(worker, "disk_hits", c->disk_hits);
+    set(worker, "disk_hit_bytes", c->disk_hit_bytes);
+    set(worker, "disk_bytes", c->disk_bytes);
+    set(worker, "disk_limit", c->disk_limit);
+    set(worker, "disk_written", c->disk_written);
+    set(worker, "disk_evicted", c->disk_evicted);
+    set(worker, "disk_damaged", c->disk_damaged);
+    return worker;
 }
 
 static json_t *query_to_json(const hq_query_status *q, const hq_hash *broker)
@@ -174,7 +201,7 @@ static void print_workers(const hq_fleet *fleet)
     const hq_worker_status *workers = fleet_workers(fleet, &count);
     hq_worker_status sum = {0};
     hq_table *table =
-        table_new("WORKER HOST VERSION >UP STATE >SLOTS >BUSY >UNDER_WAY >DONE >CACHE >OF >HITS >EVICTED");
+        table_new("WORKER HOST VERSION >UP STATE >SLOTS >BUSY >UNDER_WAY >DONE >CACHE >OF >HITS >DISK_HITS >EVICTED");
     for (size_t i = 0; i < count; i++) {
         const hq_worker_status *w = &workers[i];
         int64_t busy = w->under_way < w->slots ? w->under_way : w->slots;
@@ -187,19 +214,20 @@ static void print_workers(const hq_fleet *fleet)
         table_add_own(table, table_count(busy));
         table_add_own(table, table_count(w->under_way));
         table_add_own(table, table_count(w->done));
-        table_add_own(table, table_bytes(w->cache_bytes));
+        table_add_own(table, table_bytes(w->cache.cache_bytes));
         table_add_own(table, table_bytes(w->memory));
-        table_add_own(table, table_share(w->hits, w->hits + w->misses));
-        table_add_own(table, table_count(w->evicted));
+        table_add_own(table, table_share(w->cache.hits, w->cache.hits + w->cache.misses));
+        table_add_own(table, table_share(w->cache.disk_hits, w->cache.misses));
+        table_add_own(table, table_count(w->cache.evictions));
         sum.slots += w->slots;
         sum.under_way += busy;
-        sum.cache_bytes += w->cache_bytes;
+        sum.cache.cache_bytes += w->cache.cache_bytes;
         sum.memory += w->memory;
-        sum.hits += w->hits;
-        sum.misses += w->misses;
+        sum.cache.hits += w->cache.hits;
+        sum.cache.misses += w->cache.misses;
     }
-    char *cache = table_bytes(sum.cache_bytes), *memory = table_bytes(sum.memory);
-    char *hits = table_share(sum.hits, sum.hits + sum.misses);
+    char *cache = table_bytes(sum.cache.cache_bytes), *memory = table_bytes(sum.memory);
+    char *hits = table_share(sum.cache.hits, sum.cache.hits + sum.cache.misses);
     printf("\n%zu workers, %lld of %lld slots busy, caches hold %s of %s, hits %s\n", count, (long long)sum.under_way,
            (long long)sum.slots, cache, memory, hits);
     free(cache);

@@ -14,17 +14,38 @@ typedef struct field {
 } field;
 
 #define WORKER(field) offsetof(hq_worker_status, field)
+#define CACHE(name)   {#name, FIELD_INT64, offsetof(hq_worker_status, cache.name)}
 #define QUERY(field)  offsetof(hq_query_status, field)
 #define BROKER(field) offsetof(hq_broker_status, field)
 
 static const field worker_fields[] = {
-    {"worker", FIELD_HASH, WORKER(id)},        {"host", FIELD_TEXT, WORKER(host)},
-    {"version", FIELD_TEXT, WORKER(version)},  {"slots", FIELD_INT32, WORKER(slots)},
-    {"memory", FIELD_INT64, WORKER(memory)},   {"under_way", FIELD_INT64, WORKER(under_way)},
-    {"done", FIELD_INT64, WORKER(done)},       {"hits", FIELD_INT64, WORKER(hits)},
-    {"misses", FIELD_INT64, WORKER(misses)},   {"cache_bytes", FIELD_INT64, WORKER(cache_bytes)},
-    {"evicted", FIELD_INT64, WORKER(evicted)}, {"heard_ms", FIELD_INT64, WORKER(heard_ms)},
-    {"age_ms", FIELD_INT64, WORKER(age_ms)},   {"draining", FIELD_BOOL, WORKER(is_draining)},
+    {"worker", FIELD_HASH, WORKER(id)},
+    {"host", FIELD_TEXT, WORKER(host)},
+    {"version", FIELD_TEXT, WORKER(version)},
+    {"slots", FIELD_INT32, WORKER(slots)},
+    {"memory", FIELD_INT64, WORKER(memory)},
+    {"under_way", FIELD_INT64, WORKER(under_way)},
+    {"done", FIELD_INT64, WORKER(done)},
+    {"evicted", FIELD_INT64, WORKER(evicted)},
+    {"heard_ms", FIELD_INT64, WORKER(heard_ms)},
+    {"age_ms", FIELD_INT64, WORKER(age_ms)},
+    {"draining", FIELD_BOOL, WORKER(is_draining)},
+    CACHE(hits),
+    CACHE(misses),
+    CACHE(evictions),
+    CACHE(cache_bytes),
+    CACHE(cache_columns),
+    CACHE(cache_limit),
+    CACHE(file_bytes),
+    CACHE(ahead_used),
+    CACHE(ahead_wasted),
+    CACHE(disk_hits),
+    CACHE(disk_hit_bytes),
+    CACHE(disk_bytes),
+    CACHE(disk_limit),
+    CACHE(disk_written),
+    CACHE(disk_evicted),
+    CACHE(disk_damaged),
 };
 
 static const field query_fields[] = {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "wire/message.h"
+#include "wire/report.h"
 
 enum { HQ_STATUS_WORKERS = 5000, HQ_STATUS_QUERIES = 1000, HQ_STATUS_COUNTERS = 256, HQ_STATUS_TEXT = 256 };
 
@@ -14,8 +15,9 @@ typedef struct hq_worker_status {
     hq_hash id;
     const char *host, *version;
     int64_t slots, memory, under_way, done;
-    int64_t hits, misses, cache_bytes, evicted; /* as it last told them */
-    int64_t heard_ms, age_ms;                   /* since it was heard of, and since its HELLO */
+    int64_t evicted;          /* partitions it told of */
+    int64_t heard_ms, age_ms; /* since it was heard of, and since its HELLO */
+    hq_cache_report cache;    /* as it last told */
     bool is_draining;
 } hq_worker_status;
 

@@ -88,9 +88,9 @@ static void detail_tells_workers_and_queries_4_6(void **state)
     assert_int_equal(w->memory, 1 << 20);
     assert_int_equal(w->under_way, 6);
     assert_int_equal(w->done, 2);
-    assert_int_equal(w->hits, 40);
-    assert_int_equal(w->misses, 2);
-    assert_int_equal(w->cache_bytes, 1000);
+    assert_int_equal(w->cache.hits, 40);
+    assert_int_equal(w->cache.misses, 2);
+    assert_int_equal(w->cache.cache_bytes, 1000);
     assert_int_equal(w->evicted, 2);
     assert_false(w->is_draining);
     assert_int_equal(status.query_count, 1);
