@@ -800,3 +800,11 @@ hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, c
     free(reader.scratch);
     return error;
 }
+
+void basket_stage_column(const hq_plan *plan, uint64_t first, uint64_t last, hq_staged *staged)
+{
+    const hq_branch *branch = plan->branch;
+    for (size_t i = find_basket(branch, first); i < branch->basket_count && branch->baskets[i].first < last; i++)
+        if (!branch->baskets[i].embedded)
+            staged_want(staged, branch->baskets[i].seek, branch->baskets[i].size);
+}

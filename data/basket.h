@@ -4,6 +4,7 @@
 #define HQ_DATA_BASKET_H
 
 #include "data/columns.h"
+#include "data/staged.h"
 
 /* Which tree of which file, for messages. */
 typedef struct hq_basket_place {
@@ -15,5 +16,8 @@ typedef struct hq_basket_place {
  * contract is tree_read's. */
 hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, const hq_plan *counter, uint64_t first,
                             uint64_t last, size_t limit, hq_column **column_r, hq_reason *reason);
+
+/* Wants the baskets that basket_read_column will read of the column, but not those of its counter. */
+void basket_stage_column(const hq_plan *plan, uint64_t first, uint64_t last, hq_staged *staged);
 
 #endif

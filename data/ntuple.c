@@ -63,9 +63,14 @@ void ntuple_borders(const hq_ntuple *ntuple, uint64_t **borders_r, size_t *count
     *count_r = model->cluster_count + 1;
 }
 
-hq_error ntuple_read(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, size_t limit,
-                     hq_column **column_r, hq_reason *reason)
+void ntuple_stage(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, hq_staged *staged)
 {
-    hq_nt_place place = {ntuple->file, ntuple->path, ntuple->model, ntuple->indices};
+    ntuple_stage_column(ntuple->model, &ntuple->columns.plans[column], first, last, staged);
+}
+
+hq_error ntuple_read(const hq_ntuple *ntuple, const hq_file *file, size_t column, uint64_t first, uint64_t last,
+                     size_t limit, hq_column **column_r, hq_reason *reason)
+{
+    hq_nt_place place = {file, ntuple->path, ntuple->model, ntuple->indices};
     return ntuple_read_column(&place, &ntuple->columns.plans[column], first, last, limit, column_r, reason);
 }

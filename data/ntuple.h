@@ -4,6 +4,7 @@
 #define HQ_DATA_NTUPLE_H
 
 #include "data/rootfile.h"
+#include "data/staged.h"
 
 typedef struct hq_ntuple hq_ntuple;
 
@@ -16,8 +17,11 @@ const hq_branch_info *ntuple_infos(const hq_ntuple *ntuple, size_t *count_r);
 const hq_schema *ntuple_schema(const hq_ntuple *ntuple);
 /* The borders of its clusters. */
 void ntuple_borders(const hq_ntuple *ntuple, uint64_t **borders_r, size_t *count_r);
-/* A column by its number in the schema; first and last are in their order and not above the entries. */
-hq_error ntuple_read(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, size_t limit,
-                     hq_column **column_r, hq_reason *reason);
+/* A column by its number in the schema; first and last are in their order and not above the entries. It is read through
+ * file, which is that of the RNTuple or a copy of it. */
+hq_error ntuple_read(const hq_ntuple *ntuple, const hq_file *file, size_t column, uint64_t first, uint64_t last,
+                     size_t limit, hq_column **column_r, hq_reason *reason);
+/* Wants the pages that ntuple_read will read, as far as can be told before: those of clusters that are wanted whole. */
+void ntuple_stage(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, hq_staged *staged);
 
 #endif

@@ -414,3 +414,35 @@ hq_error ntuple_read_column(const hq_nt_place *place, const hq_nt_plan *plan, ui
     fetcher_clear(&r.fetch);
     return error;
 }
+
+/* All pages that a cluster has of a field, in the representation that will be read. */
+static void stage_field(const hq_nt_model *model, const hq_nt_cluster *cluster, uint32_t number, hq_staged *staged)
+{
+    enum { CHECKSUM = 8 };
+    const hq_nt_field *field = &model->fields[number];
+    for (uint32_t i = 0; i < field->column_count; i++) {
+        const hq_nt_range *range = ntmodel_range(model, cluster, field->columns[i]);
+        if (range ? range->is_suppressed : model->columns[field->columns[i]].starts_silent)
+            continue;
+        for (size_t j = 0; range && j < range->page_count; j++) {
+            const hq_nt_page *page = &model->pages[range->page_first + j];
+            if (page->size <= STAGED_BYTES)
+                staged_want(staged, page->seek, page->size + (page->has_checksum ? CHECKSUM : 0));
+        }
+        return;
+    }
+}
+
+void ntuple_stage_column(const hq_nt_model *model, const hq_nt_plan *plan, uint64_t first, uint64_t last,
+                         hq_staged *staged)
+{
+    for (size_t i = find_cluster(model, first); i < model->cluster_count && model->clusters[i].first < last; i++) {
+        const hq_nt_cluster *cluster = &model->clusters[i];
+        if (cluster->first < first || cluster->entries > last - cluster->first)
+            continue;
+        for (uint32_t level = 0; level < plan->depth; level++)
+            if (plan->levels[level].field != HQ_NO_FIELD)
+                stage_field(model, cluster, plan->levels[level].field, staged);
+        stage_field(model, cluster, plan->field, staged);
+    }
+}

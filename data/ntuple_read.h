@@ -5,6 +5,7 @@
 
 #include "data/ntuple_columns.h"
 #include "data/ntuple_index.h"
+#include "data/staged.h"
 
 /* Which RNTuple of which file. */
 typedef struct hq_nt_place {
@@ -17,5 +18,9 @@ typedef struct hq_nt_place {
 /* Entries first up to last of one column; the contract is tree_read's. */
 hq_error ntuple_read_column(const hq_nt_place *place, const hq_nt_plan *plan, uint64_t first, uint64_t last,
                             size_t limit, hq_column **column_r, hq_reason *reason);
+
+/* Wants the pages of the clusters that lie within the entries. */
+void ntuple_stage_column(const hq_nt_model *model, const hq_nt_plan *plan, uint64_t first, uint64_t last,
+                         hq_staged *staged);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "data/source_remote.h"
+#include "data/staged.h"
 
 static int64_t nanoseconds(const struct timespec *time)
 {
@@ -192,6 +193,19 @@ hq_error source_read(const hq_source *source, uint64_t offset, size_t size, void
     return source_read_vector(source, &stretch, 1, reason);
 }
 
+/* What is not in memory is asked for in one go. */
+static hq_error read_staged(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason)
+{
+    hq_stretch *missing = hq_calloc(count, sizeof *missing);
+    size_t missing_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!staged_copy(source->staged, &stretches[i]))
+            missing[missing_count++] = stretches[i];
+    hq_error error = missing_count ? remote_file_read(source->remote, missing, missing_count, reason) : HQ_OK;
+    free(missing);
+    return error;
+}
+
 hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason)
 {
     hq_error error = HQ_OK;
@@ -200,7 +214,8 @@ hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches
     if (error)
         return error;
     if (source->remote)
-        return remote_file_read(source->remote, stretches, count, reason);
+        return source->staged ? read_staged(source, stretches, count, reason)
+                              : remote_file_read(source->remote, stretches, count, reason);
     for (size_t i = 0; i < count && !error; i++) {
         const hq_stretch *stretch = &stretches[i];
         if (!source->memory)

@@ -16,6 +16,7 @@
 
 struct hq_remote;
 struct hq_remote_file;
+struct hq_staged;
 
 /* What this machine says of one of its files without opening it: as long as it says the same, it is the same file. */
 typedef struct hq_stamp {
@@ -30,9 +31,10 @@ typedef struct hq_source {
     int fd;                        /* -1 if it is no file of this machine */
     struct hq_remote_file *remote; /* what a server's file is read through; NULL for all others */
     uint64_t size;
-    int64_t modified_ns; /* 0: not known, or not the same on all servers that have the file */
-    int64_t changed_ns;  /* of a file of this machine, as hq_stamp has it; else 0 */
-    char *version;       /* what else tells this state of the file from others (HTTP's ETag); NULL: nothing */
+    int64_t modified_ns;            /* 0: not known, or not the same on all servers that have the file */
+    int64_t changed_ns;             /* of a file of this machine, as hq_stamp has it; else 0 */
+    const struct hq_staged *staged; /* of a copy that columns are read through: what of it is in memory; else NULL */
+    char *version; /* what else tells this state of the file from others (HTTP's ETag); NULL: nothing */
 } hq_source;
 
 /* True for what begins as a URL does ("https://…"), whether or not hq can read it. */

@@ -218,8 +218,8 @@ static hq_error no_column(const hq_tree *tree, const char *name, hq_reason *reas
     return hq_fail(reason, HQ_ENOTFOUND, "%s: tree %s has no column \"%s\"", tree->file->source.name, tree->path, name);
 }
 
-hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64_t last, size_t limit,
-                   hq_column **column_r, hq_reason *reason)
+static hq_error read_through(const hq_tree *tree, const hq_file *file, const char *name, uint64_t first, uint64_t last,
+                             size_t limit, hq_column **column_r, hq_reason *reason)
 {
     const hq_schema *schema = tree_schema(tree);
     const hq_field *field = schema_find(schema, name);
@@ -231,8 +231,60 @@ hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64
                        tree->file->source.name, tree->path, first, last, tree_entries(tree));
     size_t index = (size_t)(field - schema->fields);
     if (tree->ntuple)
-        return ntuple_read(tree->ntuple, index, first, last, limit, column_r, reason);
-    hq_basket_place place = {tree->file, tree->path};
+        return ntuple_read(tree->ntuple, file, index, first, last, limit, column_r, reason);
+    hq_basket_place place = {file, tree->path};
     return basket_read_column(&place, &tree->columns.plans[index], tree->counters[index], first, last, limit, column_r,
                               reason);
+}
+
+hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64_t last, size_t limit,
+                   hq_column **column_r, hq_reason *reason)
+{
+    return read_through(tree, tree->file, name, first, last, limit, column_r, reason);
+}
+
+/* --- several columns at once --- */
+
+struct hq_stage {
+    hq_staged staged;
+    hq_file file; /* a copy of the tree's that reads from staged first; what it points to is the tree's file's */
+};
+
+hq_error tree_stage(const hq_tree *tree, const char *const *names, size_t count, uint64_t first, uint64_t last,
+                    hq_stage **stage_r, hq_reason *reason)
+{
+    *stage_r = NULL;
+    if (!source_is_remote(&tree->file->source) || first >= last || last > tree_entries(tree))
+        return HQ_OK;
+    const hq_schema *schema = tree_schema(tree);
+    hq_stage *stage = hq_calloc(1, sizeof *stage);
+    for (size_t i = 0; i < count; i++) {
+        const hq_field *field = schema_find(schema, names[i]);
+        if (field && tree->ntuple)
+            ntuple_stage(tree->ntuple, (size_t)(field - schema->fields), first, last, &stage->staged);
+        else if (field)
+            basket_stage_column(&tree->columns.plans[field - schema->fields], first, last, &stage->staged);
+    }
+    hq_error error = staged_fetch(&stage->staged, &tree->file->source, reason);
+    stage->file = *tree->file;
+    stage->file.source.staged = &stage->staged;
+    *stage_r = stage;
+    if (error || stage->staged.count == 0)
+        stage_free(stage_r);
+    return error;
+}
+
+void stage_free(hq_stage **stage_p)
+{
+    if (!*stage_p)
+        return;
+    staged_clear(&(*stage_p)->staged);
+    free(*stage_p);
+    *stage_p = NULL;
+}
+
+hq_error tree_read_staged(const hq_tree *tree, const hq_stage *stage, const char *name, uint64_t first, uint64_t last,
+                          size_t limit, hq_column **column_r, hq_reason *reason)
+{
+    return read_through(tree, stage ? &stage->file : tree->file, name, first, last, limit, column_r, reason);
 }

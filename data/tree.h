@@ -80,4 +80,18 @@ void tree_borders(const hq_tree *tree, uint64_t **borders_r, size_t *count_r);
 hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64_t last, size_t limit,
                    hq_column **column_r, hq_reason *reason);
 
+/* What several columns need of a file, fetched from its server in one journey. */
+typedef struct hq_stage hq_stage;
+
+/* For entries first up to last of the columns of those names; names that are none of the schema are passed over. NULL
+ * and HQ_OK if the file is none of a server, or it is too much to be fetched at once. Errors are those of reading from
+ * a server. The tree must outlive it. */
+hq_error tree_stage(const hq_tree *tree, const char *const *names, size_t count, uint64_t first, uint64_t last,
+                    hq_stage **stage_r, hq_reason *reason);
+void stage_free(hq_stage **stage_p);
+
+/* tree_read, with what lies in stage, which may be NULL, taken from there. */
+hq_error tree_read_staged(const hq_tree *tree, const hq_stage *stage, const char *name, uint64_t first, uint64_t last,
+                          size_t limit, hq_column **column_r, hq_reason *reason);
+
 #endif

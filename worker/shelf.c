@@ -13,12 +13,25 @@ typedef struct loader {
     bool is_ahead;
 } loader;
 
-static hq_error read_column(const loader *l, const hq_tree *tree, hq_cache_want *want)
+static hq_error read_column(const loader *l, const hq_tree *tree, const hq_stage *stage, hq_cache_want *want)
 {
     const hq_cache_key *key = &want->key;
     if (atomic_load(l->cancelled))
         return hq_fail(want->reason, HQ_ECANCELLED, "cancelled");
-    return tree_read(tree, key->column, key->first, key->last, MAX_COLUMN_BYTES, &want->column, want->reason);
+    return tree_read_staged(tree, stage, key->column, key->first, key->last, MAX_COLUMN_BYTES, &want->column,
+                            want->reason);
+}
+
+/* All wants are of one partition: that is how get asks for them. */
+static hq_error fetch(const hq_tree *tree, hq_cache_want *const *wants, size_t count, hq_stage **stage_r,
+                      hq_reason *reason)
+{
+    const char **names = hq_calloc(count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = wants[i]->key.column;
+    hq_error error = tree_stage(tree, names, count, wants[0]->key.first, wants[0]->key.last, stage_r, reason);
+    free(names);
+    return error;
 }
 
 static void load(void *context, hq_cache_want *const *wants, size_t count)
@@ -26,16 +39,20 @@ static void load(void *context, hq_cache_want *const *wants, size_t count)
     const loader *l = context;
     const hq_file_entry *file = l->file;
     hq_open_tree *open = NULL;
+    hq_stage *stage = NULL;
     hq_reason reason = {{0}};
     if (l->shelf->ahead && !l->is_ahead)
         ahead_wake(l->shelf->ahead);
     hq_error error = files_get(l->shelf->files, file->path, file->tree, &file->identity, &open, &reason);
+    if (!error && count > 1)
+        error = fetch(files_tree(open), wants, count, &stage, &reason);
     for (size_t i = 0; i < count; i++) {
-        wants[i]->error = error ? error : read_column(l, files_tree(open), wants[i]);
+        wants[i]->error = error ? error : read_column(l, files_tree(open), stage, wants[i]);
         if (error)
             *wants[i]->reason = reason;
     }
-    if (!error)
+    stage_free(&stage);
+    if (open)
         files_release(l->shelf->files, &open);
 }
 

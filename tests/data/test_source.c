@@ -28,6 +28,7 @@
 enum { BIG = 5000000, TIMEOUT_MS = 1500, QUICK_MS = 5 };
 
 static const char *const samples[] = {"uproot-HZZ.root", "uproot-Zmumu-zlib.root"};
+static const char ntuple_sample[] = "nano_dy_rntuple.root";
 
 /* What all tests share: the servers, the bytes of one large file, and the way to remote files. */
 typedef struct fixture {
@@ -117,6 +118,9 @@ static int set_up(void **state)
         assert_int_equal(system(command), 0);
         free(command);
     }
+    char *command = hq_format("cp '%s/../coffea/%s' '%s/'", getenv("HQ_SAMPLES"), ntuple_sample, f->folder);
+    assert_int_equal(system(command), 0);
+    free(command);
     start_servers(f);
     char answer[1024], folder[1000];
     ask(f, "xrootd", answer);
@@ -629,8 +633,8 @@ static void a_folder_is_listed(void **state)
     hq_reason reason = {""};
     if (source_list(f->remote, url, &names, &count, &reason) != HQ_OK)
         fail_msg("%s", reason.text);
-    static const char *const expected[] = {"big", "empty", "uproot-HZZ.root", "uproot-Zmumu-zlib.root"};
-    assert_int_equal(count, 4); /* without the folder in it */
+    static const char *const expected[] = {"big", "empty", ntuple_sample, "uproot-HZZ.root", "uproot-Zmumu-zlib.root"};
+    assert_int_equal(count, 5); /* without the folder in it */
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(names[i], expected[i]);
         free(names[i]);
@@ -696,6 +700,79 @@ static void columns_are_the_same_wherever_they_come_from(void **state)
             free(url);
         }
         free(path);
+    }
+}
+
+/* Both the file of this machine and the server's, whose columns are staged. How many requests were sent for the columns
+ * is given back. */
+static uint64_t assert_same_staged(fixture *f, const char *sample, const char *tree_name, const char *url,
+                                   uint64_t first, uint64_t last)
+{
+    char *path = hq_format("%s/%s", f->folder, sample);
+    const char *const places[2] = {path, url};
+    hq_file *files[2] = {NULL, NULL};
+    hq_tree *trees[2] = {NULL, NULL};
+    hq_stage *stage = NULL;
+    hq_reason reason = {""};
+    for (int i = 0; i < 2; i++)
+        if (rootfile_open_through(f->remote, places[i], &files[i], &reason) != HQ_OK ||
+            tree_open(files[i], tree_name, &trees[i], &reason) != HQ_OK)
+            fail_msg("%s: %s", places[i], reason.text);
+    const hq_schema *schema = tree_schema(trees[0]);
+    last = last ? last : tree_entries(trees[0]);
+    const char **names = hq_calloc(schema->count + 1, sizeof *names);
+    for (size_t i = 0; i < schema->count; i++)
+        names[i] = schema->fields[i].name;
+    names[schema->count] = "no such column";
+    assert_int_equal(tree_stage(trees[0], names, schema->count, first, last, &stage, &reason), HQ_OK);
+    assert_null(stage); /* a file of this machine has no use for it */
+    uint64_t before = remote_counts(f->remote).requests;
+    if (tree_stage(trees[1], names, schema->count + 1, first, last, &stage, &reason))
+        fail_msg("%s", reason.text);
+    for (size_t i = 0; i < schema->count; i++) {
+        hq_column *columns[2] = {NULL, NULL};
+        if (tree_read(trees[0], names[i], first, last, 1 << 28, &columns[0], &reason) ||
+            tree_read_staged(trees[1], stage, names[i], first, last, 1 << 28, &columns[1], &reason))
+            fail_msg("%s", reason.text);
+        assert_same_column(columns[0], columns[1], names[i]);
+        column_free(&columns[0]);
+        column_free(&columns[1]);
+    }
+    uint64_t requests = remote_counts(f->remote).requests - before;
+    stage_free(&stage);
+    assert_null(stage);
+    for (int i = 0; i < 2; i++) {
+        tree_close(&trees[i]);
+        rootfile_close(&files[i]);
+    }
+    free(names);
+    free(path);
+    return requests;
+}
+
+static void several_columns_come_in_one_journey(void **state)
+{
+    fixture *f = *state;
+    static const char *const modes[] = {"good", "reset"};
+    for (size_t j = 0; j < sizeof modes / sizeof *modes; j++)
+        for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+            char *url = http_url(f, modes[j], samples[i]);
+            uint64_t whole = assert_same_staged(f, samples[i], "events", url, 0, 0);
+            uint64_t part = assert_same_staged(f, samples[i], "events", url, 100, 1100);
+            if (j == 0) { /* a few MB in all: no column has a request of its own */
+                assert_in_range(whole, 1, 4);
+                assert_in_range(part, 1, 4);
+            }
+            free(url);
+        }
+    char *url = http_url(f, "good", ntuple_sample);
+    assert_in_range(assert_same_staged(f, ntuple_sample, "Events", url, 0, 0), 1, 2);
+    assert_same_staged(f, ntuple_sample, "Events", url, 3, 20); /* no whole cluster: nothing is staged */
+    free(url);
+    if (f->xrootd_port) {
+        url = xrootd_url(f, samples[0]);
+        assert_in_range(assert_same_staged(f, samples[0], "events", url, 0, 0), 1, 4);
+        free(url);
     }
 }
 
@@ -830,6 +907,7 @@ int main(void)
         cmocka_unit_test(xrootd_says_what_it_lacks),
         cmocka_unit_test(a_folder_is_listed),
         cmocka_unit_test(columns_are_the_same_wherever_they_come_from),
+        cmocka_unit_test(several_columns_come_in_one_journey),
         cmocka_unit_test(threads_share_a_source),
         cmocka_unit_test(a_server_that_died_and_came_back_is_read_on),
         cmocka_unit_test(urls_are_told_from_paths_and_from_trees),
