@@ -21,7 +21,7 @@ typedef struct record {
 } record;
 
 struct hq_ahead {
-    const hq_shelf *shelf;
+    const hq_supply *supply;
     hq_ahead_peek *peek;
     void *queue;
     size_t limit;
@@ -117,14 +117,14 @@ static void *run_reader(void *context)
             continue;
         }
         pthread_mutex_unlock(&ahead->lock);
-        hq_error error = task_read_ahead(task, &order, ahead->shelf, &r->held);
+        hq_error error = task_read_ahead(task, &order, ahead->supply, &r->held);
         task_release(&task);
         pthread_mutex_lock(&ahead->lock);
         note(ahead, r, error);
         if (r->is_through) {
             forget(ahead, r);
             pthread_mutex_unlock(&ahead->lock);
-            held_clear(&r->held, ahead->shelf->cache);
+            held_clear(&r->held, ahead->supply->cache);
             free(r);
             pthread_mutex_lock(&ahead->lock);
         }
@@ -169,14 +169,14 @@ void ahead_through(hq_ahead *ahead, uint64_t number)
     pthread_mutex_unlock(&ahead->lock);
     if (!r)
         return;
-    held_clear(&r->held, ahead->shelf->cache);
+    held_clear(&r->held, ahead->supply->cache);
     free(r);
 }
 
-hq_ahead *ahead_new(size_t readers, size_t limit_bytes, const hq_shelf *shelf, hq_ahead_peek *peek, void *queue)
+hq_ahead *ahead_new(size_t readers, size_t limit_bytes, const hq_supply *supply, hq_ahead_peek *peek, void *queue)
 {
     hq_ahead *ahead = hq_calloc(1, sizeof *ahead);
-    ahead->shelf = shelf;
+    ahead->supply = supply;
     ahead->peek = peek;
     ahead->queue = queue;
     ahead->limit = limit_bytes;
@@ -202,7 +202,7 @@ void ahead_free(hq_ahead **ahead_p)
     for (size_t i = 0; i < ahead->thread_count; i++)
         pthread_join(ahead->threads[i], NULL);
     for (size_t i = 0; i < ahead->record_count; i++) {
-        held_clear(&ahead->records[i]->held, ahead->shelf->cache);
+        held_clear(&ahead->records[i]->held, ahead->supply->cache);
         free(ahead->records[i]);
     }
     pthread_mutex_destroy(&ahead->lock);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "worker/shelf.h"
+#include "worker/supply.h"
 #include "worker/task.h"
 
 typedef struct hq_ahead hq_ahead;
@@ -20,8 +20,8 @@ typedef struct hq_ahead hq_ahead;
  * is not before *number_p and has something to read; false if there is none. The task is held for the caller. */
 typedef bool hq_ahead_peek(void *queue, uint64_t *number_p, hq_task **task_r, hq_order *order_r);
 
-/* The shelf must outlive it; readers threads, at least one. */
-hq_ahead *ahead_new(size_t readers, size_t limit_bytes, const hq_shelf *shelf, hq_ahead_peek *peek, void *queue);
+/* The supply must outlive it; readers threads, at least one. */
+hq_ahead *ahead_new(size_t readers, size_t limit_bytes, const hq_supply *supply, hq_ahead_peek *peek, void *queue);
 /* After the executors have ended. */
 void ahead_free(hq_ahead **ahead_p);
 

@@ -19,7 +19,7 @@ enum {
 };
 
 struct hq_pool {
-    hq_shelf shelf;
+    hq_supply supply;
     pthread_t *threads;
     size_t thread_count;
     int fd;
@@ -68,8 +68,8 @@ void pool_give(hq_pool *pool, const hq_assigned *assigned, size_t count)
     else
         pthread_cond_signal(&pool->order_given);
     pthread_mutex_unlock(&pool->order_lock);
-    if (pool->shelf.ahead)
-        ahead_news(pool->shelf.ahead);
+    if (pool->supply.ahead)
+        ahead_news(pool->supply.ahead);
 }
 
 /* The contract is hq_ahead_peek's. */
@@ -245,7 +245,7 @@ static void execute(executor *e, hq_assigned *assigned)
         e->since_us = hq_now_us();
     }
     hq_outcome outcome;
-    task_execute(assigned->task, &assigned->order, &e->pool->shelf, bench_of(e, assigned->task), &outcome);
+    task_execute(assigned->task, &assigned->order, &e->pool->supply, bench_of(e, assigned->task), &outcome);
     note_outcome(e, assigned, &outcome);
     buffer_clear(&outcome.contents);
     task_release(&assigned->task);
@@ -273,8 +273,8 @@ static void *run_executor(void *context)
                 task_release(&chunk[i].task);
             else
                 execute(&e, &chunk[i]);
-            if (e.pool->shelf.ahead)
-                ahead_through(e.pool->shelf.ahead, number + i);
+            if (e.pool->supply.ahead)
+                ahead_through(e.pool->supply.ahead, number + i);
         }
         hand_back(e.pool, &e.batch, e.since_us);
         most = chunk_after(hq_now_us() - begin_us, count);
@@ -289,13 +289,13 @@ static void *run_executor(void *context)
 hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files)
 {
     hq_pool *pool = hq_calloc(1, sizeof *pool);
-    pool->shelf = (hq_shelf){.cache = cache, .files = files};
+    pool->supply = (hq_supply){.cache = cache, .files = files};
     pool->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&pool->order_lock, NULL);
     pthread_mutex_init(&pool->batch_lock, NULL);
     pthread_cond_init(&pool->order_given, NULL);
     if (readers > 0 && ahead_bytes > 0)
-        pool->shelf.ahead = ahead_new(readers, ahead_bytes, &pool->shelf, peek_order, pool);
+        pool->supply.ahead = ahead_new(readers, ahead_bytes, &pool->supply, peek_order, pool);
     pool->threads = hq_calloc(slots, sizeof *pool->threads);
     pool->thread_count = slots;
     for (size_t i = 0; i < slots; i++)
@@ -317,7 +317,7 @@ void pool_free(hq_pool **pool_p)
     pthread_mutex_unlock(&pool->order_lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
-    ahead_free(&pool->shelf.ahead);
+    ahead_free(&pool->supply.ahead);
     for (size_t i = 0; i < pool->count; i++)
         task_release(&pool->ring[(pool->head + i) % pool->capacity].task);
     hq_batch *batch;

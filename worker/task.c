@@ -191,14 +191,14 @@ static uint32_t micros_since(int64_t *begin_us)
     return micros > UINT32_MAX ? UINT32_MAX : (uint32_t)micros;
 }
 
-static void execute_with(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_bench *bench,
+static void execute_with(hq_task *task, const hq_order *order, const hq_supply *supply, hq_bench *bench,
                          hq_outcome *outcome)
 {
     const hq_file_entry *file = &task->files[order->file];
     hq_held held;
     int64_t begin_us = hq_now_us();
-    outcome->failure.error = shelf_get(shelf, file, task->program, order->first, order->last, &task->cancelled, &held,
-                                       &outcome->failure.reason);
+    outcome->failure.error = supply_get(supply, file, task->program, order->first, order->last, &task->cancelled, &held,
+                                        &outcome->failure.reason);
     outcome->load_us = micros_since(&begin_us);
     outcome->failure.is_of_file = is_of_file(outcome->failure.error);
     outcome->read_bytes = held.read_bytes;
@@ -206,10 +206,11 @@ static void execute_with(hq_task *task, const hq_order *order, const hq_shelf *s
     if (!outcome->failure.error)
         run_loop(task, order, file, held.columns, bench, outcome);
     outcome->run_us = micros_since(&begin_us);
-    held_clear(&held, shelf->cache);
+    held_clear(&held, supply->cache);
 }
 
-void task_execute(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_bench **bench_p, hq_outcome *outcome)
+void task_execute(hq_task *task, const hq_order *order, const hq_supply *supply, hq_bench **bench_p,
+                  hq_outcome *outcome)
 {
     *outcome = (hq_outcome){0};
     hq_failure *failure = &outcome->failure;
@@ -230,7 +231,7 @@ void task_execute(hq_task *task, const hq_order *order, const hq_shelf *shelf, h
         *bench_p = hq_calloc(1, sizeof **bench_p);
         (*bench_p)->hists = program_new_hists(task->program);
     }
-    execute_with(task, order, shelf, *bench_p, outcome);
+    execute_with(task, order, supply, *bench_p, outcome);
 }
 
 bool task_reads_server(const hq_task *task, const hq_order *order)
@@ -246,14 +247,14 @@ bool task_has_servers(const hq_task *task)
     return false;
 }
 
-hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_held *held_r)
+hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_supply *supply, hq_held *held_r)
 {
     hq_failure failure = {.error = HQ_EPROTOCOL};
     *held_r = (hq_held){0};
     if (order->file >= task->file_count || !make_ready(task, &failure))
         return failure.error;
-    return shelf_get_ahead(shelf, &task->files[order->file], task->program, order->first, order->last, &task->cancelled,
-                           held_r, &failure.reason);
+    return supply_get_ahead(supply, &task->files[order->file], task->program, order->first, order->last,
+                            &task->cancelled, held_r, &failure.reason);
 }
 
 void bench_free(hq_bench **bench_p)

@@ -13,7 +13,7 @@
 #include "query/code.h"
 #include "wire/message.h"
 #include "wire/records.h"
-#include "worker/shelf.h"
+#include "worker/supply.h"
 
 typedef struct hq_task hq_task;
 
@@ -41,13 +41,13 @@ typedef struct hq_outcome {
 /* Executes an order: compiles the text if nobody has, gets the columns, runs the loop. Blocks. *bench_p is NULL at
  * first, is kept by the executor for its next order of this task, and is released with bench_free. HQ_ECANCELLED in the
  * outcome if the task was cancelled. */
-void task_execute(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_bench **bench_p,
+void task_execute(hq_task *task, const hq_order *order, const hq_supply *supply, hq_bench **bench_p,
                   hq_outcome *outcome_r);
 void bench_free(hq_bench **bench_p);
 
 /* Reads the columns of an order that is to be executed later. The caller clears what it holds, also after an error.
  * Blocks; HQ_ECANCELLED if the task is cancelled meanwhile. */
-hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_shelf *shelf, hq_held *held_r);
+hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_supply *supply, hq_held *held_r);
 
 /* True if the order's file, or any of the task's, is a server's. */
 bool task_reads_server(const hq_task *task, const hq_order *order);

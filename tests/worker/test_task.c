@@ -48,8 +48,8 @@ static void desk_close(desk *d)
 static hq_outcome execute(desk *d, hq_order order)
 {
     hq_outcome outcome;
-    hq_shelf shelf = {.cache = d->cache, .files = d->files};
-    task_execute(d->task, &order, &shelf, &d->bench, &outcome);
+    hq_supply supply = {.cache = d->cache, .files = d->files};
+    task_execute(d->task, &order, &supply, &d->bench, &outcome);
     return outcome;
 }
 

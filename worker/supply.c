@@ -1,4 +1,4 @@
-#include "worker/shelf.h"
+#include "worker/supply.h"
 
 #include "base/memory.h"
 #include "data/source.h"
@@ -7,7 +7,7 @@
 enum { MAX_COLUMN_BYTES = INT32_MAX /* of one column of one partition */ };
 
 typedef struct loader {
-    const hq_shelf *shelf;
+    const hq_supply *supply;
     const hq_file_entry *file;
     const atomic_int *cancelled;
     bool is_ahead;
@@ -41,9 +41,9 @@ static void load(void *context, hq_cache_want *const *wants, size_t count)
     hq_open_tree *open = NULL;
     hq_stage *stage = NULL;
     hq_reason reason = {{0}};
-    if (l->shelf->ahead && !l->is_ahead)
-        ahead_wake(l->shelf->ahead);
-    hq_error error = files_get(l->shelf->files, file->path, file->tree, &file->identity, &open, &reason);
+    if (l->supply->ahead && !l->is_ahead)
+        ahead_wake(l->supply->ahead);
+    hq_error error = files_get(l->supply->files, file->path, file->tree, &file->identity, &open, &reason);
     if (!error && count > 1)
         error = fetch(files_tree(open), wants, count, &stage, &reason);
     for (size_t i = 0; i < count; i++) {
@@ -53,7 +53,7 @@ static void load(void *context, hq_cache_want *const *wants, size_t count)
     }
     stage_free(&stage);
     if (open)
-        files_release(l->shelf->files, &open);
+        files_release(l->supply->files, &open);
 }
 
 /* A server is asked for all columns at once; those of a file of this machine are read one by one, so that an executor
@@ -61,10 +61,10 @@ static void load(void *context, hq_cache_want *const *wants, size_t count)
 static hq_error get_ahead(loader *l, hq_held *held, hq_reason *reason)
 {
     if (source_is_url(l->file->path))
-        return cache_get_ahead(l->shelf->cache, held->wants, held->count, load, l, reason);
+        return cache_get_ahead(l->supply->cache, held->wants, held->count, load, l, reason);
     hq_error error = HQ_OK;
     for (size_t i = 0; i < held->count && !error; i++)
-        error = cache_get_ahead(l->shelf->cache, &held->wants[i], 1, load, l, reason);
+        error = cache_get_ahead(l->supply->cache, &held->wants[i], 1, load, l, reason);
     return error;
 }
 
@@ -82,7 +82,7 @@ static hq_error get(loader *l, const hq_program *program, uint64_t first, uint64
                                             .first = first,
                                             .last = last};
     hq_error error = l->is_ahead ? get_ahead(l, held, reason)
-                                 : cache_get(l->shelf->cache, held->wants, count, load, l, reason);
+                                 : cache_get(l->supply->cache, held->wants, count, load, l, reason);
     for (size_t i = 0; !error && i < count; i++) {
         const hq_cache_want *want = &held->wants[i];
         if (!want->entry)
@@ -93,17 +93,17 @@ static hq_error get(loader *l, const hq_program *program, uint64_t first, uint64
     return error;
 }
 
-hq_error shelf_get(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
-                   uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
+hq_error supply_get(const hq_supply *supply, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                    uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
 {
-    loader l = {.shelf = shelf, .file = file, .cancelled = cancelled};
+    loader l = {.supply = supply, .file = file, .cancelled = cancelled};
     return get(&l, program, first, last, held_r, reason);
 }
 
-hq_error shelf_get_ahead(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
-                         uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
+hq_error supply_get_ahead(const hq_supply *supply, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                          uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason)
 {
-    loader l = {.shelf = shelf, .file = file, .cancelled = cancelled, .is_ahead = true};
+    loader l = {.supply = supply, .file = file, .cancelled = cancelled, .is_ahead = true};
     return get(&l, program, first, last, held_r, reason);
 }
 

@@ -1,7 +1,7 @@
-/* worker/shelf.h - where the columns of a subtask come from: the cache, else the file.
+/* worker/supply.h - where the columns of a subtask come from: the cache, else the file.
  */
-#ifndef HQ_WORKER_SHELF_H
-#define HQ_WORKER_SHELF_H
+#ifndef HQ_WORKER_SUPPLY_H
+#define HQ_WORKER_SUPPLY_H
 
 #include <stdatomic.h>
 
@@ -13,11 +13,11 @@
 struct hq_ahead;
 
 /* Shared by all executors; what it points to is thread-safe. */
-typedef struct hq_shelf {
+typedef struct hq_supply {
     hq_cache *cache;
     hq_files *files;
     struct hq_ahead *ahead; /* told when a column has to be read; NULL: nobody is */
-} hq_shelf;
+} hq_supply;
 
 /* The columns of one subtask, pinned. */
 typedef struct hq_held {
@@ -29,11 +29,11 @@ typedef struct hq_held {
 
 /* Columns of entries first up to last, exclusive, for use; blocks. To be released with held_clear, also after an error.
  * HQ_ECANCELLED if *cancelled became true. The rest is tree_read's and files_get's. */
-hq_error shelf_get(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
-                   uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason);
+hq_error supply_get(const hq_supply *supply, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                    uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason);
 /* The same ahead of their use: cache_get_ahead's contract; columns that others are reading are NULL. */
-hq_error shelf_get_ahead(const hq_shelf *shelf, const hq_file_entry *file, const hq_program *program, uint64_t first,
-                         uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason);
+hq_error supply_get_ahead(const hq_supply *supply, const hq_file_entry *file, const hq_program *program, uint64_t first,
+                          uint64_t last, const atomic_int *cancelled, hq_held *held_r, hq_reason *reason);
 void held_clear(hq_held *held, hq_cache *cache);
 
 #endif
