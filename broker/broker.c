@@ -29,6 +29,7 @@ static void copy_settings(hq_broker_settings *copy, const hq_broker_settings *se
     copy->coordinator = hq_strdup(settings->coordinator);
     copy->store = hq_strdup(settings->store);
     copy->datasets = hq_strdup(settings->datasets);
+    copy->shares = hq_strdup(settings->shares);
 }
 
 static void free_settings(hq_broker_settings *settings)
@@ -39,6 +40,7 @@ static void free_settings(hq_broker_settings *settings)
     free(settings->coordinator);
     free(settings->store);
     free(settings->datasets);
+    free(settings->shares);
 }
 
 /* "tcp://0.0.0.0:5570" as others reach it: "tcp://<advertise>:5570". */
@@ -174,14 +176,17 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     broker->id = hash_random();
     hash_to_text(&broker->id, broker->id_text);
     broker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    broker->scheduler = scheduler_new();
+    broker->scheduler = scheduler_new(settings->is_random);
     broker->node_by_peer = zhashx_new();
     zhashx_set_key_hasher(broker->node_by_peer, hash_peer);
     zhashx_set_key_comparator(broker->node_by_peer, compare_peers);
     zhashx_set_key_duplicator(broker->node_by_peer, NULL);
     zhashx_set_key_destructor(broker->node_by_peer, NULL);
+    broker->hand_out_us = INT64_MAX;
     broker->begun_ms = broker->swept_ms = broker->leases_ms = hq_now_ms();
-    hq_error error = bind_sockets(broker, reason);
+    hq_error error = users_prepare(broker, settings->shares, reason);
+    if (!error)
+        error = bind_sockets(broker, reason);
     if (!error && strcmp(settings->store, "none") != 0)
         error = store_open(settings->store, (int)settings->store_timeout_ms, settings->keep_ms, &broker->store, reason);
     if (!error) {
@@ -222,6 +227,7 @@ void broker_free(hq_broker **broker_p)
     workers_free(broker);
     zhashx_destroy(&broker->node_by_peer);
     scheduler_free(&broker->scheduler);
+    users_free(broker);
     store_close(&broker->store);
     zsock_destroy(&broker->front);
     zsock_destroy(&broker->back);
@@ -274,6 +280,10 @@ static long tick(hq_broker *broker, int64_t now_ms)
         broker->swept_ms = now_ms;
         keep_sweep(broker);
         coordinator_entries(broker->coordinator, "done", sweep_done, broker);
+    }
+    if (broker->hand_out_us != INT64_MAX) {
+        int64_t due_ms = (broker->hand_out_us - hq_now_us()) / 1000;
+        wait_ms = due_ms < wait_ms ? (long)due_ms : wait_ms;
     }
     return wait_ms < 1 ? 1 : wait_ms;
 }

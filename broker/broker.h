@@ -7,6 +7,7 @@
 #ifndef HQ_BROKER_BROKER_H
 #define HQ_BROKER_BROKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -29,6 +30,9 @@ typedef struct hq_broker_settings {
     int64_t partition_entries; /* aim of the cutting */
     int64_t attempts;          /* a subtask that failed on so many workers fails its query */
     int64_t max_queries, max_subtasks;
+    int64_t user_queries, user_subtasks; /* that one user may have under way; 0: no limit */
+    char *shares;   /* "alice=2 bob=0.5": weights of users' shares of the workers' time, 1 for all others; or NULL */
+    bool is_random; /* subtasks go to any worker, whatever it holds: for measurements */
     int64_t query_memory; /* bytes of partials of one query that wait to be merged; 0: no limit */
     hq_remote_settings remote;
     int64_t store_patience_ms; /* DONE waits so long for a store that is away, then goes without it; 0: for ever */

@@ -5,6 +5,7 @@
  *   clients.c  the front's messages              plan.c    job: files and text become partitions and a program
  *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
  *   status.c   what those ask who look after it  plans.c   what is known of files, from the store and to it
+ *   users.c    what users may have
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -132,8 +133,12 @@ typedef struct hq_broker_counters {
         plans_bad;
 } hq_broker_counters;
 
+typedef struct hq_user_share hq_user_share; /* users.c */
+
 struct hq_broker {
     hq_broker_settings settings;
+    hq_user_share *shares;
+    size_t share_count, share_capacity;
     hq_hash id;
     char id_text[HQ_HASH_TEXT];
     char *host, *front_endpoint, *back_endpoint;
@@ -162,6 +167,7 @@ struct hq_broker {
 
     size_t partial_bytes_waiting, plan_bytes_waiting;
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
+    int64_t hand_out_us; /* when a worker may be given something though nothing happens; INT64_MAX: never */
     int64_t begun_ms, ticked_ms, swept_ms, leases_ms;
     hq_broker_counters counters;
 };
@@ -206,9 +212,18 @@ void query_release(hq_query *query);
 /* Frees the queries that are over and that nothing holds. */
 void query_bury(hq_broker *broker);
 void query_free(hq_query **query_p);
+/* What the scheduler knows a partition by. */
+uint64_t query_key(const hq_hash *partition);
 hq_query *query_find(hq_broker *broker, const hq_hash *id);
 bool query_is_over(const hq_query *query);
 const char *query_state_name(hq_query_state state);
+
+/* users.c */
+hq_error users_prepare(hq_broker *broker, const char *shares, hq_reason *reason);
+void users_free(hq_broker *broker);
+double users_weight(const hq_broker *broker, const char *user);
+/* HQ_ELIMIT if the query's user has as much under way as one may. */
+hq_error users_check(const hq_query *query, hq_reason *reason);
 
 /* plan.c: gives the job; plan_done of query.c is called with its outcome. */
 typedef struct hq_plan {

@@ -232,10 +232,38 @@ static uint64_t partition_key(const void *context, uint32_t index)
 {
     const hq_dataset *dataset = context;
     const hq_partition *partition = &dataset->partitions[index];
-    uint64_t file;
-    memcpy(&file, dataset->files[partition->file].identity.bytes, sizeof file);
-    /* An "empty:" data set has no entries to tell its partitions apart. */
-    return file + hash_mix(partition->first == partition->last ? index : partition->first + 1);
+    if (partition->first == partition->last) /* an "empty:" data set has no entries to tell its partitions apart */
+        return hash_mix(index + 1);
+    hq_hash identity = dataset_partition_identity(dataset, index);
+    return query_key(&identity);
+}
+
+uint64_t query_key(const hq_hash *partition)
+{
+    uint64_t key;
+    memcpy(&key, partition->bytes, sizeof key);
+    return key;
+}
+
+/* The columns that the program reads, for the scheduler. */
+static uint64_t columns_of(const hq_program *program)
+{
+    uint64_t columns = 0;
+    for (size_t i = 0; i < program_column_count(program); i++)
+        columns |= place_column(program_column(program, i)->name);
+    return columns;
+}
+
+/* node and answer are NULL if no worker did it. */
+static void finish_subtask(const hq_query *query, uint32_t index, const hq_node *node, const hq_answer *answer)
+{
+    hq_done done = {.worker = HQ_NO_WORKER};
+    if (node)
+        done = (hq_done){.worker = node->number,
+                         .load_us = answer->load_us,
+                         .run_us = answer->run_us,
+                         .was_cold = answer->read_bytes > 0};
+    scheduler_done(query->broker->scheduler, query->work, index, &done, hq_now_us());
 }
 
 static void take_stored(hq_query *query, const hq_lookup *lookup)
@@ -251,7 +279,7 @@ static void take_stored(hq_query *query, const hq_lookup *lookup)
                    query->id_text, reason.text);
             continue;
         }
-        scheduler_done(query->broker->scheduler, query->work, found->index);
+        finish_subtask(query, found->index, NULL, NULL);
         query->entries += found->entries;
         query->stored++;
     }
@@ -288,6 +316,12 @@ static void query_start(hq_query *query, hq_lookup *lookup)
 {
     hq_broker *broker = query->broker;
     const hq_dataset *dataset = query->dataset;
+    hq_reason reason = {{0}};
+    hq_error error = users_check(query, &reason); /* what needs no computing is answered without asking for a limit */
+    if (error) {
+        query_reject(query, error, reason.text, NULL);
+        return;
+    }
     query->state = QUERY_STAGING;
     query->started_ms = hq_now_ms();
     query->sink = new_sink(query);
@@ -295,8 +329,15 @@ static void query_start(hq_query *query, hq_lookup *lookup)
     for (size_t i = 0; i < query->listener_count; i++)
         if (query->listeners[i].wants_progress)
             sink_watch(query->sink);
-    query->work = scheduler_add_work(broker->scheduler, (uint32_t)dataset->partition_count, query->priority,
-                                     partition_key, dataset, query);
+    hq_work_order order = {.count = (uint32_t)dataset->partition_count,
+                           .priority = query->priority,
+                           .user = query->user,
+                           .weight = users_weight(broker, query->user),
+                           .columns = columns_of(query->program),
+                           .key = partition_key,
+                           .context = dataset,
+                           .owner = query};
+    query->work = scheduler_add_work(broker->scheduler, &order, hq_now_us());
     if (lookup)
         take_stored(query, lookup);
     hq_log(HQ_LOG_INFO, "broker", "query %s (%s, %s): %zu subtasks, %llu entries, %u from the store", query->id_text,
@@ -530,7 +571,7 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
         query_answer_failed(query, node, answer->index, &failure);
         return;
     }
-    scheduler_done(broker->scheduler, query->work, answer->index);
+    finish_subtask(query, answer->index, node, answer);
     if (broker->settings.query_memory && sink_bytes(query->sink) > (size_t)broker->settings.query_memory) {
         query_fail(query, HQ_ELIMIT,
                    "partials that wait to be merged need more memory than a query may have "
@@ -561,7 +602,7 @@ static void leave_out(hq_query *query, uint32_t index, const hq_failure *failure
     for (uint32_t i = first; i < last; i++) {
         if (sink_has(query->sink, i))
             query->entries -= dataset->partitions[i].last - dataset->partitions[i].first;
-        scheduler_done(broker->scheduler, query->work, i);
+        finish_subtask(query, i, NULL, NULL);
     }
     sink_leave_out(query->sink, file);
     dataset_note_left_out(dataset, dataset->files[file].path, failure->error, failure->reason.text);

@@ -87,6 +87,7 @@ void status_asked(hq_broker *broker, const hq_message *message)
         return;
     }
     const hq_broker_counters *n = &broker->counters;
+    hq_schedule_counts given = scheduler_counts(broker->scheduler);
     hq_counter_status counters[] = {
         {"queries", n->queries},
         {"joined", n->joined},
@@ -107,6 +108,11 @@ void status_asked(hq_broker *broker, const hq_message *message)
         {"plans_opened", n->plans_opened},
         {"plans_replaced", n->plans_replaced},
         {"plans_bad", n->plans_bad},
+        {"given_to_holder", (int64_t)given.at_holder},
+        {"given_to_home", (int64_t)given.at_home},
+        {"stolen", (int64_t)given.stolen},
+        {"stolen_held", (int64_t)given.stolen_held},
+        {"stragglers", (int64_t)given.twice},
     };
     int64_t now_ms = hq_now_ms();
     hq_broker_status status = {.request = request,

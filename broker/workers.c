@@ -8,7 +8,6 @@
 
 enum {
     RECEIVE_US = 2000, /* clients and the coordinator wait no longer than this for busy workers */
-    HAND_OUT_AT_ONCE = 4096,
     MAX_SLOTS = 4096,
     MAX_CREDIT = 1 << 20
 };
@@ -249,13 +248,18 @@ static void partials(hq_broker *broker, hq_node *node, const hq_message *message
 static void evicted(hq_broker *broker, hq_node *node, const hq_message *message)
 {
     size_t size;
-    message_payload(message, 0, &size);
-    if (size == 0 || size % sizeof(hq_hash) != 0)
+    const uint8_t *bytes = message_payload(message, 0, &size);
+    if (size == 0 || size % sizeof(hq_hash) != 0) {
         malformed(broker, &node->peer, HQ_EPROTOCOL, "EVICTED whose payload is no list of partitions");
-    else {
-        node->evicted += (int64_t)(size / sizeof(hq_hash));
-        broker->counters.evicted += (int64_t)(size / sizeof(hq_hash));
+        return;
     }
+    for (size_t at = 0; at < size; at += sizeof(hq_hash)) {
+        hq_hash partition;
+        memcpy(&partition, bytes + at, sizeof partition);
+        scheduler_evicted(broker->scheduler, node->number, query_key(&partition));
+    }
+    node->evicted += (int64_t)(size / sizeof(hq_hash));
+    broker->counters.evicted += (int64_t)(size / sizeof(hq_hash));
 }
 
 static void handle(hq_broker *broker, hq_message *message)
@@ -346,12 +350,10 @@ static void make_known(hq_query *query, const hq_node *node)
     send_query(query, node);
 }
 
-static void hand_out_to(hq_broker *broker, const hq_node *node)
+static void hand_out_to(void *context, uint32_t number, const hq_assignment *assignments, size_t count)
 {
-    hq_assignment assignments[HAND_OUT_AT_ONCE];
-    size_t count = scheduler_take(broker->scheduler, node->number, assignments, HAND_OUT_AT_ONCE);
-    if (count == 0)
-        return;
+    hq_broker *broker = context;
+    const hq_node *node = broker->nodes[number];
     hq_buffer orders = {0};
     for (size_t i = 0; i < count; i++) {
         hq_query *query = assignments[i].owner;
@@ -372,9 +374,7 @@ static void hand_out_to(hq_broker *broker, const hq_node *node)
 
 void workers_hand_out(hq_broker *broker)
 {
-    for (size_t i = 0; i < broker->node_count; i++)
-        if (broker->nodes[i] && scheduler_can_take(broker->scheduler, broker->nodes[i]->number))
-            hand_out_to(broker, broker->nodes[i]);
+    broker->hand_out_us = scheduler_give(broker->scheduler, hq_now_us(), hand_out_to, broker);
 }
 
 void workers_drop_query(hq_query *query)

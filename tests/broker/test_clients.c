@@ -292,6 +292,58 @@ static void more_queries_than_it_takes_are_rejected_4_3(void **state)
     stage_end(&s);
 }
 
+static void one_user_gets_no_more_than_one_may_have_4_3(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    settings.user_queries = 2;
+    settings.user_subtasks = 10;
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    talk_send(client, submit_of(1, stage_text, "empty:11"));
+    talk_expect_rejected(client, HQ_ELIMIT);
+    talk_send(client, submit_of(1, stage_text, "empty:7"));
+    expect_accepted(client, 1, 7, 0, false);
+    talk_send(client, submit_of(2, stage_text, "empty:4")); /* eleven together */
+    talk_expect_rejected(client, HQ_ELIMIT);
+    talk_send(client, submit_of(2, stage_text, "empty:3"));
+    hq_hash second = expect_accepted(client, 2, 3, 0, false);
+    talk_send(client, submit_of(3, stage_text, "empty:1"));
+    talk_expect_rejected(client, HQ_ELIMIT);
+    hq_message *other = without(submit_of(3, stage_text, "empty:1"), "user");
+    message_put_text(other, "user", "another");
+    talk_send(client, other);
+    expect_accepted(client, 3, 1, 0, false);
+    hq_message *message = message_new(HQ_CANCEL);
+    message_put_hash(message, "query", &second);
+    talk_send(client, message);
+    expect_failed(client, &second, HQ_ECANCELLED, "CANCELLED");
+    talk_send(client, submit_of(4, stage_text, "empty:2"));
+    expect_accepted(client, 4, 2, 0, false);
+    zsock_destroy(&client);
+    stage_end(&s);
+}
+
+static void shares_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"anna",    "anna=",    "=2",      "anna=0",
+                                        "anna=-1", "anna=nan", "anna=2x", "anna=2 bela=1e9"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        hq_broker_settings settings = stage_settings();
+        settings.shares = (char *)wrong[i];
+        hq_broker *broker = NULL;
+        hq_reason reason = {{0}};
+        assert_int_equal(broker_new(&settings, &broker, &reason), HQ_EINVAL);
+        assert_null(broker);
+        assert_non_null(strstr(reason.text, "USER=WEIGHT"));
+    }
+    hq_broker_settings settings = stage_settings();
+    settings.shares = (char *)"anna=2, bela=0.5 a=b=3";
+    stage *s = stage_start(&settings);
+    stage_end(&s);
+}
+
 static void what_is_not_accepted_yet_is_cancelled_by_its_request_3(void **state)
 {
     (void)state;
@@ -576,6 +628,8 @@ int main(void)
         cmocka_unit_test(a_wrong_text_is_rejected_with_its_place_4_4),
         cmocka_unit_test(what_cannot_be_read_is_rejected_4_3),
         cmocka_unit_test(more_queries_than_it_takes_are_rejected_4_3),
+        cmocka_unit_test(one_user_gets_no_more_than_one_may_have_4_3),
+        cmocka_unit_test(shares_that_make_no_sense_are_refused),
         cmocka_unit_test(what_is_not_accepted_yet_is_cancelled_by_its_request_3),
         cmocka_unit_test(the_same_query_is_joined_and_both_are_told_4),
         cmocka_unit_test(a_cancel_by_one_of_two_leaves_the_other_3),
