@@ -399,6 +399,7 @@ static void look_up(hq_cache *cache, hq_cache_want *want, bool is_ahead)
     uint64_t hash = hash_of_key(&want->key);
     hq_cache_entry *entry = find(cache, &want->key, hash);
     want->is_mine = !entry || entry->place == PLACE_GHOST;
+    want->is_copied = false;
     want->flight = NULL;
     cache->clock += !is_ahead;
     if (want->is_mine) {
@@ -565,6 +566,15 @@ hq_error cache_get_ahead(hq_cache *cache, hq_cache_want *wants, size_t count, hq
 const hq_column *cache_entry_column(const hq_cache_entry *entry)
 {
     return entry->column; /* set before the entry was given out, and kept while it is pinned */
+}
+
+hq_cache_entry *cache_hold(hq_cache *cache, hq_cache_entry *entry)
+{
+    pthread_mutex_lock(&cache->lock);
+    assert(entry->pins > 0);
+    entry->pins++;
+    pthread_mutex_unlock(&cache->lock);
+    return entry;
 }
 
 void cache_release(hq_cache *cache, hq_cache_entry **entry_p)

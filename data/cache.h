@@ -50,7 +50,8 @@ typedef struct hq_cache_want {
     hq_column *column;     /* between cache and load: what was read, or why it was not */
     hq_error error;
     hq_reason *reason;
-    bool is_mine; /* the cache's */
+    bool is_mine;   /* it was loaded by this call */
+    bool is_copied; /* load's note for the caller; false before it */
     struct hq_cache_flight *flight;
 } hq_cache_want;
 
@@ -67,6 +68,8 @@ hq_error cache_get_ahead(hq_cache *cache, hq_cache_want *wants, size_t count, hq
                          hq_reason *reason);
 
 const hq_column *cache_entry_column(const hq_cache_entry *entry);
+/* Pins once more what the caller has pinned. */
+hq_cache_entry *cache_hold(hq_cache *cache, hq_cache_entry *entry);
 /* Nulls the pointer; NULL is let pass. */
 void cache_release(hq_cache *cache, hq_cache_entry **entry_p);
 

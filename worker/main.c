@@ -42,6 +42,18 @@ static const hq_option options[] = {
      .offset = AT(worker.memory),
      .fallback = "2G",
      .help = "Bytes of the column cache."},
+    {.name = "cache-dir",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(worker.cache_dir),
+     .argument = "DIR",
+     .help =
+         "A folder on a fast local disk that keeps columns too, decompressed: those that memory has no room for, and "
+         "all of them after a restart. Several workers may share it. None unless it is given."},
+    {.name = "cache-dir-size",
+     .kind = HQ_OPTION_SIZE,
+     .offset = AT(worker.cache_dir_size),
+     .fallback = "100G",
+     .help = "Bytes of that folder."},
     {.name = "readers",
      .kind = HQ_OPTION_INTEGER,
      .offset = AT(worker.readers),

@@ -286,10 +286,10 @@ static void *run_executor(void *context)
 
 /* ---- the pool ---- */
 
-hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files)
+hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files, hq_disk *disk)
 {
     hq_pool *pool = hq_calloc(1, sizeof *pool);
-    pool->supply = (hq_supply){.cache = cache, .files = files};
+    pool->supply = (hq_supply){.cache = cache, .files = files, .disk = disk};
     pool->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&pool->order_lock, NULL);
     pthread_mutex_init(&pool->batch_lock, NULL);

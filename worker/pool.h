@@ -14,8 +14,8 @@
 typedef struct hq_pool hq_pool;
 
 /* readers: threads that read ahead of the executors, of files of servers all of them, of others one; 0: nothing is read
- * ahead. Together never more than ahead_bytes, but for one subtask. */
-hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files);
+ * ahead. Together never more than ahead_bytes, but for one subtask. disk: NULL if there is none. */
+hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *cache, hq_files *files, hq_disk *disk);
 /* Ends the executors after the order each is at; what is queued is forgotten. */
 void pool_free(hq_pool **pool_p);
 

@@ -34,15 +34,25 @@ static hq_error fetch(const hq_tree *tree, hq_cache_want *const *wants, size_t c
     return error;
 }
 
-static void load(void *context, hq_cache_want *const *wants, size_t count)
+/* Those that the cache directory does not have. */
+static size_t take_from_disk(const loader *l, hq_cache_want *const *wants, size_t count, hq_cache_want **missing)
 {
-    const loader *l = context;
+    size_t missing_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        wants[i]->column = disk_get(l->supply->disk, &wants[i]->key, MAX_COLUMN_BYTES);
+        wants[i]->is_copied = wants[i]->column != NULL;
+        if (!wants[i]->column)
+            missing[missing_count++] = wants[i];
+    }
+    return missing_count;
+}
+
+static void read_from_file(const loader *l, hq_cache_want *const *wants, size_t count)
+{
     const hq_file_entry *file = l->file;
     hq_open_tree *open = NULL;
     hq_stage *stage = NULL;
     hq_reason reason = {{0}};
-    if (l->supply->ahead && !l->is_ahead)
-        ahead_wake(l->supply->ahead);
     hq_error error = files_get(l->supply->files, file->path, file->tree, &file->identity, &open, &reason);
     if (!error && count > 1)
         error = fetch(files_tree(open), wants, count, &stage, &reason);
@@ -54,6 +64,22 @@ static void load(void *context, hq_cache_want *const *wants, size_t count)
     stage_free(&stage);
     if (open)
         files_release(l->supply->files, &open);
+}
+
+static void load(void *context, hq_cache_want *const *wants, size_t count)
+{
+    const loader *l = context;
+    hq_cache_want **missing = NULL;
+    if (l->supply->ahead && !l->is_ahead)
+        ahead_wake(l->supply->ahead);
+    if (l->supply->disk) {
+        missing = hq_calloc(count, sizeof *missing);
+        count = take_from_disk(l, wants, count, missing);
+        wants = missing;
+    }
+    if (count > 0)
+        read_from_file(l, wants, count);
+    free(missing);
 }
 
 /* A server is asked for all columns at once; those of a file of this machine are read one by one, so that an executor
@@ -88,6 +114,8 @@ static hq_error get(loader *l, const hq_program *program, uint64_t first, uint64
         if (!want->entry)
             continue;
         held->columns[i] = cache_entry_column(want->entry);
+        if (want->is_mine && !want->is_copied && l->supply->disk)
+            disk_put(l->supply->disk, l->supply->cache, &want->key, want->entry);
         *(want->was_hit ? &held->cached_bytes : &held->read_bytes) += held->columns[i]->bytes;
     }
     return error;

@@ -1,11 +1,11 @@
-/* worker/supply.h - where the columns of a subtask come from: the cache, else the file.
+/* worker/supply.h - where the columns of a subtask come from: the cache, else the cache directory, else the file.
  */
 #ifndef HQ_WORKER_SUPPLY_H
 #define HQ_WORKER_SUPPLY_H
 
 #include <stdatomic.h>
 
-#include "data/cache.h"
+#include "data/disk.h"
 #include "query/program.h"
 #include "wire/records.h"
 #include "worker/files.h"
@@ -16,6 +16,7 @@ struct hq_ahead;
 typedef struct hq_supply {
     hq_cache *cache;
     hq_files *files;
+    hq_disk *disk;          /* looked into before the files; NULL: there is none */
     struct hq_ahead *ahead; /* told when a column has to be read; NULL: nobody is */
 } hq_supply;
 

@@ -22,6 +22,7 @@ enum {
     FIRST_LEASE_MS = 3000, /* until WELCOME tells */
     WORK_AHEAD_US = 50000, /* of each executor, waiting in the queue */
     MAX_CREDIT = 8192,
+    WRITE_SHARE = 8, /* and that may wait to be written to the cache directory */
     AHEAD_SHARE = 8, /* of the cache that may be filled ahead of its use: one eighth */
     EVICTED_AT_ONCE = 4096,
     RECEIVE_AT_ONCE = 64,
@@ -47,6 +48,7 @@ struct hq_worker {
     hq_coordinator *coordinator;
     hq_cache *cache;
     hq_files *files;
+    hq_disk *disk; /* NULL: none */
     hq_pool *pool;
     broker_link **links;
     size_t link_count, link_capacity;
@@ -98,16 +100,26 @@ static void say_hello(hq_worker *worker, broker_link *l)
 static hq_cache_report report_of(const hq_worker *worker)
 {
     hq_cache_counts counts;
+    hq_disk_counts disk = {0};
     cache_count(worker->cache, &counts);
+    if (worker->disk)
+        disk_count(worker->disk, &disk);
     return (hq_cache_report){.hits = (int64_t)counts.hits,
                              .misses = (int64_t)counts.misses,
                              .evictions = (int64_t)counts.evictions,
                              .cache_bytes = (int64_t)counts.bytes,
                              .cache_columns = (int64_t)counts.entries,
                              .cache_limit = (int64_t)counts.limit_bytes,
-                             .file_bytes = (int64_t)counts.loaded_bytes,
+                             .file_bytes = (int64_t)(counts.loaded_bytes - disk.hit_bytes),
                              .ahead_used = (int64_t)counts.ahead_used,
-                             .ahead_wasted = (int64_t)counts.ahead_wasted};
+                             .ahead_wasted = (int64_t)counts.ahead_wasted,
+                             .disk_hits = (int64_t)disk.hits,
+                             .disk_hit_bytes = (int64_t)disk.hit_bytes,
+                             .disk_bytes = (int64_t)disk.bytes,
+                             .disk_limit = (int64_t)disk.limit_bytes,
+                             .disk_written = (int64_t)disk.written,
+                             .disk_evicted = (int64_t)disk.evicted,
+                             .disk_damaged = (int64_t)disk.damaged};
 }
 
 static void say_credit(hq_worker *worker, broker_link *l)
@@ -531,6 +543,16 @@ static void serve(hq_worker *worker, const zmq_pollitem_t *items)
         coordinator_dispatch(worker->coordinator);
 }
 
+static void log_cache(const hq_worker *worker)
+{
+    hq_cache_report r = report_of(worker);
+    hq_log(HQ_LOG_INFO, "worker",
+           "of the columns that were wanted %lld were in memory, %lld in the cache directory, %lld in their files; "
+           "%lld evicted; %lld read ahead, %lld of them for nothing",
+           (long long)r.hits, (long long)r.disk_hits, (long long)(r.misses - r.disk_hits), (long long)r.evictions,
+           (long long)(r.ahead_used + r.ahead_wasted), (long long)r.ahead_wasted);
+}
+
 hq_error worker_run(hq_worker *worker, hq_reason *reason)
 {
     while (!worker->is_leaving && !(worker->is_draining && pool_under_way(worker->pool) == 0)) {
@@ -545,6 +567,7 @@ hq_error worker_run(hq_worker *worker, hq_reason *reason)
             return hq_fail(reason, HQ_EINTERNAL, "the worker's loop cannot wait: %s", zmq_strerror(zmq_errno()));
     }
     say_bye(worker);
+    log_cache(worker);
     return HQ_OK;
 }
 
@@ -563,6 +586,7 @@ hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq
     worker->settings = *settings;
     worker->settings.coordinator = hq_strdup(settings->coordinator);
     worker->settings.broker = hq_strdup(settings->broker);
+    worker->settings.cache_dir = hq_strdup(settings->cache_dir);
     if (worker->settings.slots <= 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         worker->settings.slots = cores > 0 ? cores : 1;
@@ -573,9 +597,17 @@ hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq
     gethostname(worker->host, sizeof worker->host - 1);
     worker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->cache = cache_new((size_t)settings->memory);
+    if (settings->cache_dir) {
+        hq_error failed = disk_open(settings->cache_dir, (uint64_t)settings->cache_dir_size,
+                                    (size_t)settings->memory / WRITE_SHARE, &worker->disk, reason);
+        if (failed) {
+            worker_free(&worker);
+            return failed;
+        }
+    }
     worker->files = files_new((size_t)settings->open_files, &settings->remote);
     worker->pool = pool_new((size_t)worker->settings.slots, (size_t)settings->readers,
-                            (size_t)settings->memory / AHEAD_SHARE, worker->cache, worker->files);
+                            (size_t)settings->memory / AHEAD_SHARE, worker->cache, worker->files, worker->disk);
     hq_error error = settings->broker ? link_add(worker, settings->broker, reason) : join_coordinator(worker, reason);
     if (error)
         worker_free(&worker);
@@ -595,10 +627,12 @@ void worker_free(hq_worker **worker_p)
     free(worker->links);
     pool_free(&worker->pool);
     files_free(&worker->files);
+    disk_close(&worker->disk);
     cache_free(&worker->cache);
     close(worker->stop_fd);
     free(worker->settings.coordinator);
     free(worker->settings.broker);
+    free(worker->settings.cache_dir);
     free(worker);
     *worker_p = NULL;
 }

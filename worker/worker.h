@@ -16,13 +16,15 @@
 typedef struct hq_worker hq_worker;
 
 typedef struct hq_worker_settings {
-    char *coordinator;  /* see zk/coordinator.h; NULL if broker is given */
-    char *broker;       /* the back end point of one broker, instead of those the coordinator names; or NULL */
-    int64_t session_ms; /* of the coordinator */
-    int64_t slots;      /* executor threads; 0 for one a core */
-    int64_t memory;     /* bytes of the column cache */
-    int64_t readers;    /* threads that read ahead; see pool_new */
-    int64_t open_files; /* files kept open */
+    char *coordinator;      /* see zk/coordinator.h; NULL if broker is given */
+    char *broker;           /* the back end point of one broker, instead of those the coordinator names; or NULL */
+    int64_t session_ms;     /* of the coordinator */
+    int64_t slots;          /* executor threads; 0 for one a core */
+    int64_t memory;         /* bytes of the column cache */
+    int64_t readers;        /* threads that read ahead; see pool_new */
+    char *cache_dir;        /* a folder for columns, see data/disk.h; NULL: none */
+    int64_t cache_dir_size; /* bytes it may hold */
+    int64_t open_files;     /* files kept open */
     hq_remote_settings remote;
 } hq_worker_settings;
 

@@ -258,9 +258,9 @@ class ClusterTest(SystemTest):
         self.addCleanup(socket.close, linger=0)
         return socket
 
-    def start_worker(self, slots=1):
+    def start_worker(self, slots=1, arguments=()):
         return self.start("hq-worker", "--coordinator", self.coordinator, "--session", "4s", "--slots", slots,
-                          "--memory", "64M")
+                          "--memory", "64M", *arguments)
 
     def start_workers(self, count):
         workers = [self.start_worker() for _ in range(count)]

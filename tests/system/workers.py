@@ -118,6 +118,47 @@ class Workers(harness.ClusterTest):
         self.assertEqual((100, 99), (counters["subtasks"], counters["duplicates"]))  # the last comes after the end
         self.assertEqual(0, counters["malformed"], broker.stderr)
 
+    def columns_of(self, worker):
+        """Where a worker that has ended had its columns from: memory, the cache directory, their files."""
+        found = re.search(r"(\d+) were in memory, (\d+) in the cache directory, (\d+) in their files", worker.stderr)
+        return tuple(map(int, found.groups()))
+
+    def test_cache_directory_outlives_its_worker(self):
+        self.start_broker()
+        folder = self.folder / "columns"
+        query = events.write_query(self.folder / "query.py", work=1)
+        asked = [query, *(f"{path}:events" for path in self.paths), *events.PARTITIONS, "--fresh"]
+        first = self.start_worker(arguments=["--cache-dir", folder])
+        self.assert_as_oracle(self.submit(*asked), self.expected())
+        self.assertEqual(0, first.end())
+        memory, directory, read = self.columns_of(first)
+        self.assertEqual(0, directory)
+        self.assertGreaterEqual(read, events.SUBTASKS)
+        self.assertEqual(read, len(list(folder.glob("*.hqcolumn1"))))
+        damaged = sorted(folder.glob("*.hqcolumn1"))[:3]
+        for path in damaged:
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        second = self.start_worker(arguments=["--cache-dir", folder])
+        self.assert_as_oracle(self.submit(*asked), self.expected())
+        self.assertEqual(0, second.end())
+        _, directory, again = self.columns_of(second)
+        self.assertEqual((read - len(damaged), len(damaged)), (directory, again))
+        self.assertIn("damaged, and deleted", second.stderr)
+
+    def test_two_workers_share_a_full_cache_directory(self):
+        self.start_broker()
+        folder = self.folder / "columns"
+        query = events.write_query(self.folder / "query.py", work=1)
+        asked = [query, *(f"{path}:events" for path in self.paths), *events.PARTITIONS, "--fresh"]
+        small = ["--cache-dir", folder, "--cache-dir-size", "50K", "--memory", "100K"]
+        workers = [self.start_worker(arguments=small) for _ in range(2)]
+        for _ in range(3):
+            self.assert_as_oracle(self.submit(*asked), self.expected())
+        for worker in workers:
+            self.assertEqual(0, worker.end())
+            self.assertNotIn("damaged", worker.stderr)
+        self.assertLessEqual(sum(path.stat().st_size for path in folder.iterdir()), 100 << 10)
+
     def test_query_waits_for_the_first_worker(self):
         self.start_broker()
         answer = self.start_query(work=1)

@@ -19,7 +19,7 @@ static void crew_start_ahead(crew *c, size_t slots, size_t readers, size_t ahead
 {
     c->cache = cache_new(64 << 20);
     c->files = files_new(10, NULL);
-    c->pool = pool_new(slots, readers, ahead_bytes, c->cache, c->files);
+    c->pool = pool_new(slots, readers, ahead_bytes, c->cache, c->files, NULL);
 }
 
 static void crew_start(crew *c, size_t slots)
