@@ -51,7 +51,7 @@ static void forget(hq_ahead *ahead, record *r)
     ahead->records[at] = ahead->records[--ahead->record_count];
     ahead->bytes -= r->bytes;
     atomic_fetch_sub(&ahead->claims, 1);
-    pthread_cond_broadcast(&ahead->changed);
+    pthread_cond_signal(&ahead->changed);
 }
 
 /* With the lock held: the next subtask to read ahead of, or NULL if there is none or no room for it. */
@@ -101,7 +101,7 @@ static void note(hq_ahead *ahead, record *r, hq_error error)
         ahead->found = 0;
         ahead->is_awake = false;
     }
-    pthread_cond_broadcast(&ahead->changed);
+    pthread_cond_signal(&ahead->changed);
 }
 
 static void *run_reader(void *context)
@@ -116,6 +116,8 @@ static void *run_reader(void *context)
             pthread_cond_wait(&ahead->changed, &ahead->lock);
             continue;
         }
+        if (r->is_of_server)
+            pthread_cond_signal(&ahead->changed); /* there may be one for another of us; each wakes the next */
         pthread_mutex_unlock(&ahead->lock);
         hq_error error = task_read_ahead(task, &order, ahead->supply, &r->held);
         task_release(&task);
@@ -139,7 +141,7 @@ void ahead_wake(hq_ahead *ahead)
         return;
     pthread_mutex_lock(&ahead->lock);
     ahead->is_awake = true;
-    pthread_cond_broadcast(&ahead->changed);
+    pthread_cond_signal(&ahead->changed);
     pthread_mutex_unlock(&ahead->lock);
 }
 
@@ -148,7 +150,7 @@ void ahead_news(hq_ahead *ahead)
     if (!atomic_load_explicit(&ahead->is_awake, memory_order_relaxed))
         return;
     pthread_mutex_lock(&ahead->lock);
-    pthread_cond_broadcast(&ahead->changed);
+    pthread_cond_signal(&ahead->changed);
     pthread_mutex_unlock(&ahead->lock);
 }
 

@@ -433,12 +433,24 @@ static void note_pace(hq_worker *worker, const hq_batch *batch)
     worker->credit = ahead < (double)least ? least : ahead > MAX_CREDIT ? MAX_CREDIT : (int64_t)ahead;
 }
 
+static void say_evicted(hq_worker *worker)
+{
+    hq_hash evicted[EVICTED_AT_ONCE];
+    size_t count = cache_take_evicted(worker->cache, evicted, EVICTED_AT_ONCE);
+    for (size_t i = 0; count && i < worker->link_count; i++) {
+        hq_message *message = message_new(HQ_EVICTED);
+        message_copy_payload(message, evicted, count * sizeof *evicted);
+        say(worker->links[i], &message);
+    }
+}
+
 /* Everything that is there goes out, the answers for one broker in one message. */
 static void send_answers(hq_worker *worker)
 {
     hq_batch *batch;
     broker_link *current = NULL;
     hq_buffer answers = {0}, contents = {0};
+    say_evicted(worker); /* what went before these answers is not to be taken for what went after them */
     while ((batch = pool_take(worker->pool))) {
         note_pace(worker, batch);
         broker_link *l = link_of(worker, batch->link);
@@ -458,17 +470,6 @@ static void send_answers(hq_worker *worker)
 }
 
 /* ---- the loop ---- */
-
-static void say_evicted(hq_worker *worker)
-{
-    hq_hash evicted[EVICTED_AT_ONCE];
-    size_t count = cache_take_evicted(worker->cache, evicted, EVICTED_AT_ONCE);
-    for (size_t i = 0; count && i < worker->link_count; i++) {
-        hq_message *message = message_new(HQ_EVICTED);
-        message_copy_payload(message, evicted, count * sizeof *evicted);
-        say(worker->links[i], &message);
-    }
-}
 
 /* What is due. Gives back how long the loop may sleep. */
 static int64_t tick(hq_worker *worker)
