@@ -12,10 +12,14 @@ struct hq_open_tree {
     hq_file *file;
     hq_tree *tree;
     int users;
+    bool is_opening; /* by one of its users; the others wait */
+    hq_error error;  /* of that; then it is in no list, and the last user frees it */
+    hq_reason reason;
 };
 
 struct hq_files {
     pthread_mutex_t lock; /* over the list and its members' users */
+    pthread_cond_t opened;
     hq_open_tree *first;
     size_t count, limit;
     hq_remote *remote;
@@ -25,6 +29,7 @@ hq_files *files_new(size_t limit, const hq_remote_settings *remote)
 {
     hq_files *files = hq_calloc(1, sizeof *files);
     pthread_mutex_init(&files->lock, NULL);
+    pthread_cond_init(&files->opened, NULL);
     files->limit = limit;
     files->remote = remote_new(remote);
     return files;
@@ -53,6 +58,7 @@ void files_free(hq_files **files_p)
     }
     remote_free(&files->remote);
     pthread_mutex_destroy(&files->lock);
+    pthread_cond_destroy(&files->opened);
     free(files);
     *files_p = NULL;
 }
@@ -74,25 +80,17 @@ static hq_open_tree *find(hq_files *files, const char *path, const char *name, c
     return NULL;
 }
 
-static hq_error open_tree(hq_remote *remote, const char *path, const char *name, const hq_hash *identity,
-                          hq_open_tree **open_r, hq_reason *reason)
+static hq_error open_tree(hq_remote *remote, hq_open_tree *open)
 {
-    hq_open_tree *open = hq_calloc(1, sizeof *open);
-    *open = (hq_open_tree){.path = hq_strdup(path), .name = hq_strdup(name), .identity = *identity, .users = 1};
-    hq_error error = rootfile_open_through(remote, path, &open->file, reason);
+    hq_reason *reason = &open->reason;
+    hq_error error = rootfile_open_through(remote, open->path, &open->file, reason);
     if (!error) {
         hq_hash found = rootfile_identity(open->file);
-        if (memcmp(&found, identity, sizeof found) != 0)
+        if (memcmp(&found, &open->identity, sizeof found) != 0)
             error = hq_fail(reason, HQ_EMISMATCH, "%s: the file has changed since the query was planned; ask again",
-                            path);
+                            open->path);
     }
-    if (!error)
-        error = tree_open(open->file, name, &open->tree, reason);
-    if (error)
-        open_tree_free(&open);
-    else
-        *open_r = open;
-    return error;
+    return error ? error : tree_open(open->file, open->name, &open->tree, reason);
 }
 
 /* With the lock held: what is over the limit and unused, taken out of the list, the oldest first. */
@@ -124,30 +122,60 @@ static void free_all(hq_open_tree *list)
     }
 }
 
+/* With the lock held: takes an entry that could not be opened out of the list. */
+static void take_out(hq_files *files, const hq_open_tree *open)
+{
+    hq_open_tree **place = &files->first;
+    while (*place != open)
+        place = &(*place)->next;
+    *place = open->next;
+    files->count--;
+}
+
+/* With the lock held: a new entry at the front, opened. The lock is given back meanwhile, so that others go on. */
+static hq_open_tree *open_new(hq_files *files, const char *path, const char *name, const hq_hash *identity)
+{
+    hq_open_tree *open = hq_calloc(1, sizeof *open);
+    open->path = hq_strdup(path);
+    open->name = hq_strdup(name);
+    open->identity = *identity;
+    open->users = 1;
+    open->is_opening = true;
+    open->next = files->first;
+    files->first = open;
+    files->count++;
+    pthread_mutex_unlock(&files->lock);
+    hq_error error = open_tree(files->remote, open);
+    pthread_mutex_lock(&files->lock);
+    open->error = error;
+    open->is_opening = false;
+    if (error)
+        take_out(files, open);
+    pthread_cond_broadcast(&files->opened);
+    return open;
+}
+
 hq_error files_get(hq_files *files, const char *path, const char *name, const hq_hash *identity, hq_open_tree **open_r,
                    hq_reason *reason)
 {
     pthread_mutex_lock(&files->lock);
     hq_open_tree *open = find(files, path, name, identity);
-    pthread_mutex_unlock(&files->lock);
-    if (open) {
-        *open_r = open;
-        return HQ_OK;
-    }
-    /* Opened without the lock: other executors go on. If two open the same one, both stay, and the surplus goes as any
-     * other. */
-    hq_error error = open_tree(files->remote, path, name, identity, &open, reason);
-    if (error)
-        return error;
-    pthread_mutex_lock(&files->lock);
-    open->next = files->first;
-    files->first = open;
-    files->count++;
+    while (open && open->is_opening)
+        pthread_cond_wait(&files->opened, &files->lock);
+    if (!open)
+        open = open_new(files, path, name, identity);
+    hq_error error = open->error;
+    if (error && reason)
+        *reason = open->reason;
+    bool is_last = error && --open->users == 0;
     hq_open_tree *surplus = take_surplus(files);
     pthread_mutex_unlock(&files->lock);
     free_all(surplus);
-    *open_r = open;
-    return HQ_OK;
+    if (is_last)
+        open_tree_free(&open);
+    else if (!error)
+        *open_r = open;
+    return error;
 }
 
 const hq_tree *files_tree(const hq_open_tree *open)

@@ -142,6 +142,56 @@ static void what_is_not_there_is_named(void **state)
     files_free(&files);
 }
 
+typedef struct opener {
+    pthread_t thread;
+    hq_files *files;
+    const char *path;
+    pthread_barrier_t *begin;
+    hq_open_tree *open;
+    hq_error error;
+    hq_reason reason;
+} opener;
+
+static void *open_at_once(void *context)
+{
+    opener *o = context;
+    pthread_barrier_wait(o->begin);
+    o->error = files_get(o->files, o->path, "events", &identities[0], &o->open, &o->reason);
+    return NULL;
+}
+
+static void who_comes_at_once_shares_one_opening(void **state)
+{
+    (void)state;
+    enum { OPENERS = 8, ROUNDS = 50 };
+    pthread_barrier_t begin;
+    pthread_barrier_init(&begin, NULL, OPENERS);
+    for (int round = 0; round < ROUNDS; round++) {
+        bool is_there = round % 2 == 0;
+        hq_files *files = files_new(4, NULL);
+        opener openers[OPENERS];
+        for (int i = 0; i < OPENERS; i++) {
+            openers[i] = (opener){.files = files, .path = is_there ? paths[0] : "/nowhere.root", .begin = &begin};
+            assert_int_equal(pthread_create(&openers[i].thread, NULL, open_at_once, &openers[i]), 0);
+        }
+        for (int i = 0; i < OPENERS; i++)
+            pthread_join(openers[i].thread, NULL);
+        assert_int_equal(open_count(paths[0]), is_there);
+        for (int i = 0; i < OPENERS; i++) {
+            assert_int_equal(openers[i].error, is_there ? HQ_OK : HQ_ENOTFOUND);
+            if (is_there) {
+                assert_ptr_equal(openers[i].open, openers[0].open);
+            } else {
+                assert_non_null(strstr(openers[i].reason.text, "/nowhere.root"));
+            }
+        }
+        for (int i = 0; i < OPENERS && is_there; i++)
+            files_release(files, &openers[i].open);
+        files_free(&files);
+    }
+    pthread_barrier_destroy(&begin);
+}
+
 static void *use_many(void *context)
 {
     hq_files *files = context;
@@ -215,6 +265,7 @@ int main(void)
         cmocka_unit_test(what_is_in_use_stays_whatever_the_limit),
         cmocka_unit_test(a_file_that_is_another_one_is_a_mismatch),
         cmocka_unit_test(what_is_not_there_is_named),
+        cmocka_unit_test(who_comes_at_once_shares_one_opening),
         cmocka_unit_test(executors_share_them),
     };
     return cmocka_run_group_tests(tests, find_samples, forget_samples);
