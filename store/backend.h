@@ -17,9 +17,6 @@ enum {
     STORE_PLAN_KEYS = 256                              /* of plans that are asked for, or written, at once */
 };
 
-typedef enum hq_collection { HQ_COLLECTION_RESULTS, HQ_COLLECTION_QUERIES } hq_collection;
-const char *collection_name(hq_collection collection);
-
 /* Partials of one program in one document. The same partials in the same order give the same id. */
 typedef struct hq_pack {
     char id[HQ_HASH_TEXT], program[HQ_HASH_TEXT];
@@ -46,6 +43,10 @@ typedef struct hq_store_class {
                           hq_reason *reason);
     hq_error (*get_plans)(hq_store *store, const hq_hash *keys, size_t count, int64_t now_ms, hq_store_plan *each,
                           void *context, hq_reason *reason);
+    /* The documents given may hold _id, expires, size and binary fields. */
+    hq_error (*list)(hq_store *store, hq_collection from, int64_t now_ms, size_t limit, hq_store_listed *each,
+                     void *context, hq_reason *reason);
+    hq_error (*remove)(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason);
     hq_error (*sweep)(hq_store *store, int64_t now_ms, uint64_t *removed_r, hq_reason *reason);
     hq_error (*flush)(hq_store *store, hq_reason *reason);
 } hq_store_class;

@@ -4,6 +4,9 @@
  * partials: _id (see pack.c), program, expires, bytes
  * plans:    _id (the record's key), expires, bytes
  * queries:  _id (the query's id), the caller's fields
+ * datasets: _id (the name), the caller's fields
+ *
+ * size, in each that is written as a whole, is how many bytes it is: a listing leaves out what is large.
  */
 #include <mongoc/mongoc.h>
 
@@ -126,6 +129,7 @@ static hq_error mongo_put(hq_store *base, hq_collection into, const char *key, c
     bson_error_t error;
     bson_t *selector = BCON_NEW("_id", BCON_UTF8(key)), *whole = BCON_NEW("_id", BCON_UTF8(key));
     bson_concat(whole, document);
+    BSON_APPEND_INT64(whole, "size", document->len);
     if (expires_ms)
         BSON_APPEND_DATE_TIME(whole, "expires", expires_ms);
     mongo_replacement replacement = {selector, whole};
@@ -207,7 +211,7 @@ static hq_error mongo_put_packs(hq_store *base, const hq_pack *packs, size_t cou
     bson_t **documents = hq_calloc(count, sizeof *documents);
     for (size_t i = 0; i < count; i++) {
         documents[i] = BCON_NEW("_id", BCON_UTF8(packs[i].id), "program", BCON_UTF8(packs[i].program), "expires",
-                                BCON_DATE_TIME(expires_ms));
+                                BCON_DATE_TIME(expires_ms), "size", BCON_INT64((int64_t)packs[i].payload.size));
         BSON_APPEND_BINARY(documents[i], "bytes", BSON_SUBTYPE_BINARY, packs[i].payload.bytes,
                            (uint32_t)packs[i].payload.size);
     }
@@ -309,7 +313,8 @@ static bool write_plans(mongoc_collection_t *collection, void *args, bson_t *rep
         char id[HQ_HASH_TEXT];
         hash_to_text(&plans->records[i].key, id);
         bson_t *selector = BCON_NEW("_id", BCON_UTF8(id));
-        bson_t *document = BCON_NEW("_id", BCON_UTF8(id), "expires", BCON_DATE_TIME(plans->expires_ms));
+        bson_t *document = BCON_NEW("_id", BCON_UTF8(id), "expires", BCON_DATE_TIME(plans->expires_ms), "size",
+                                    BCON_INT64((int64_t)plans->records[i].size));
         BSON_APPEND_BINARY(document, "bytes", BSON_SUBTYPE_BINARY, plans->records[i].bytes, plans->records[i].size);
         is_done = mongoc_bulk_operation_replace_one_with_opts(bulk, selector, document, upsert, error);
         bson_destroy(document);
@@ -389,6 +394,77 @@ static hq_error mongo_get_plans(hq_store *base, const hq_hash *keys, size_t coun
     return result;
 }
 
+/* --- what there is --- */
+
+static int64_t number_of(const bson_t *document, const char *key)
+{
+    bson_iter_t at;
+    if (!bson_iter_init_find(&at, document, key))
+        return 0;
+    if (BSON_ITER_HOLDS_DATE_TIME(&at))
+        return bson_iter_date_time(&at);
+    return BSON_ITER_HOLDS_INT64(&at) ? bson_iter_int64(&at) : 0;
+}
+
+static void give_document(mongo_store *store, hq_collection from, const bson_t *document, hq_store_listed *each,
+                          void *context)
+{
+    bson_iter_t at;
+    bool is_pack = from == HQ_COLLECTION_PARTIALS;
+    if (!bson_iter_init_find(&at, document, is_pack ? "program" : "_id") || !BSON_ITER_HOLDS_UTF8(&at)) {
+        store_found_bad(&store->base, collection_name(from), "?", "its key is no text");
+        return;
+    }
+    hq_stored stored = {.id = bson_iter_utf8(&at, NULL),
+                        .document = is_pack || from == HQ_COLLECTION_PLANS ? NULL : document,
+                        .expires_ms = number_of(document, "expires"),
+                        .bytes = number_of(document, "size")};
+    each(context, &stored);
+}
+
+/* The sort keys are indexed: the newest result is the one that expires last. */
+static bson_t *listing_options(hq_collection from, size_t limit)
+{
+    static const struct {
+        const char *key;
+        int32_t direction;
+    } sorts[] = {
+        [HQ_COLLECTION_RESULTS] = {"expires", -1},
+        [HQ_COLLECTION_QUERIES] = {"submitted", -1},
+        [HQ_COLLECTION_DATASETS] = {"_id", 1},
+    };
+    bson_t *options = BCON_NEW("projection", "{", from == HQ_COLLECTION_RESULTS ? "hists" : "bytes", BCON_INT32(0),
+                               "}");
+    if (from != HQ_COLLECTION_PARTIALS && from != HQ_COLLECTION_PLANS)
+        BCON_APPEND(options, "sort", "{", sorts[from].key, BCON_INT32(sorts[from].direction), "}");
+    if (limit)
+        BSON_APPEND_INT64(options, "limit", limit < INT32_MAX ? (int64_t)limit : INT32_MAX);
+    return options;
+}
+
+static hq_error mongo_list(hq_store *base, hq_collection from, int64_t now_ms, size_t limit, hq_store_listed *each,
+                           void *context, hq_reason *reason)
+{
+    mongo_store *store = (mongo_store *)base;
+    mongoc_collection_t *collection = mongoc_client_get_collection(store->client, store->database,
+                                                                   collection_name(from));
+    bson_t all = BSON_INITIALIZER, *options = listing_options(from, limit);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, &all, options, NULL);
+    const bson_t *document;
+    bson_error_t error;
+    hq_error result = HQ_OK;
+    while (mongoc_cursor_next(cursor, &document))
+        if (!is_expired(document, now_ms))
+            give_document(store, from, document, each, context);
+    if (mongoc_cursor_error(cursor, &error))
+        result = fail(store, &error, false, "listing", reason);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(options);
+    bson_destroy(&all);
+    mongoc_collection_destroy(collection);
+    return result;
+}
+
 /* --- indexes, sweeping --- */
 
 static bool make_index(mongo_store *store, const char *collection, const char *key, bool expires, bson_error_t *error)
@@ -436,7 +512,8 @@ static hq_error mongo_prepare(hq_store *base, hq_reason *reason)
         result = make_expiry_index(store, "partials", reason);
     if (result == HQ_OK)
         result = make_expiry_index(store, "plans", reason);
-    if (result == HQ_OK && !make_index(store, "partials", "program", false, &error))
+    if (result == HQ_OK && (!make_index(store, "partials", "program", false, &error) ||
+                            !make_index(store, "queries", "submitted", false, &error)))
         result = fail(store, &error, false, "making an index", reason);
     return result;
 }
@@ -467,6 +544,20 @@ static hq_error delete_all(mongo_store *store, const bson_t *selector, uint64_t 
     if (result == HQ_OK)
         result = write_to(store, "plans", write_counted_deletion, &deletion, what, &error, reason);
     *removed_r = deletion.removed;
+    return result;
+}
+
+static hq_error mongo_remove(hq_store *base, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason)
+{
+    bson_error_t error;
+    bson_t *selector = bson_new();
+    if (id)
+        BSON_APPEND_UTF8(selector, from == HQ_COLLECTION_PARTIALS ? "program" : "_id", id);
+    mongo_deletion deletion = {selector, 0};
+    hq_error result = write_to((mongo_store *)base, collection_name(from), write_counted_deletion, &deletion,
+                               "removing", &error, reason);
+    *removed_r = deletion.removed;
+    bson_destroy(selector);
     return result;
 }
 
@@ -529,8 +620,8 @@ static char *describe(const mongoc_uri_t *uri, const char *database)
 hq_error mongo_open(const char *address, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        mongo_close,     mongo_prepare,   mongo_get,       mongo_put,   mongo_put_packs,
-        mongo_each_pack, mongo_put_plans, mongo_get_plans, mongo_sweep, mongo_flush,
+        mongo_close,     mongo_prepare,   mongo_get,  mongo_put,    mongo_put_packs, mongo_each_pack,
+        mongo_put_plans, mongo_get_plans, mongo_list, mongo_remove, mongo_sweep,     mongo_flush,
     };
     bson_error_t error;
     mongoc_init(); /* both may be called again and again, from any thread */

@@ -158,15 +158,18 @@ static hq_error make_directories(const char *path, hq_reason *reason)
 }
 
 /* What files of earlier days lack. Looked for first, as making it takes the lock of writers. */
-static hq_error add_plans(sqlite_store *store, hq_reason *reason)
+static hq_error add_tables(sqlite_store *store, hq_reason *reason)
 {
     int64_t found = 0;
-    hq_error error = number(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'plans_expires'", &found, reason);
-    if (error == HQ_OK && found == 0)
+    hq_error error = number(store, "SELECT count(*) FROM sqlite_schema WHERE name IN ('plans_expires', 'datasets')",
+                            &found, reason);
+    if (error == HQ_OK && found < 2)
         error = run(store,
                     "CREATE TABLE IF NOT EXISTS plans (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
                     " bytes BLOB NOT NULL);"
-                    "CREATE INDEX IF NOT EXISTS plans_expires ON plans (expires);",
+                    "CREATE INDEX IF NOT EXISTS plans_expires ON plans (expires);"
+                    "CREATE TABLE IF NOT EXISTS datasets (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
+                    " document BLOB NOT NULL);",
                     "making the tables", reason);
     return error;
 }
@@ -205,16 +208,23 @@ static hq_error prepare_statement(sqlite_store *store, const char *sql, sqlite3_
     return sqlite3_prepare_v2(store->db, sql, -1, statement_r, NULL) == SQLITE_OK ? HQ_OK : fail(store, what, reason);
 }
 
+/* A statement with the collection's table between its two parts. */
+static hq_error prepare_for(sqlite_store *store, hq_collection collection, const char *before, const char *after,
+                            sqlite3_stmt **statement_r, const char *what, hq_reason *reason)
+{
+    char *sql = hq_format("%s %s %s", before, collection_name(collection), after);
+    hq_error error = prepare_statement(store, sql, statement_r, what, reason);
+    free(sql);
+    return error;
+}
+
 static hq_error sqlite_get(hq_store *base, hq_collection from, const char *key, int64_t now_ms, bson_t **document_r,
                            hq_reason *reason)
 {
     sqlite_store *store = (sqlite_store *)base;
     sqlite3_stmt *statement;
-    hq_error error = prepare_statement(
-        store,
-        from == HQ_COLLECTION_RESULTS ? "SELECT document FROM results WHERE id = ?1 AND expires > ?2"
-                                      : "SELECT document FROM queries WHERE id = ?1 AND (expires = 0 OR expires > ?2)",
-        &statement, "reading a document", reason);
+    hq_error error = prepare_for(store, from, "SELECT document FROM", "WHERE id = ?1 AND (expires = 0 OR expires > ?2)",
+                                 &statement, "reading a document", reason);
     if (error != HQ_OK)
         return error;
     bind_text(statement, 1, key);
@@ -247,11 +257,8 @@ static hq_error sqlite_put(hq_store *base, hq_collection into, const char *key, 
 {
     sqlite_store *store = (sqlite_store *)base;
     sqlite3_stmt *statement;
-    hq_error error = prepare_statement(store,
-                                       into == HQ_COLLECTION_RESULTS
-                                           ? "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
-                                           : "INSERT OR REPLACE INTO queries VALUES (?, ?, ?)",
-                                       &statement, "writing a document", reason);
+    hq_error error = prepare_for(store, into, "INSERT OR REPLACE INTO", "VALUES (?, ?, ?)", &statement,
+                                 "writing a document", reason);
     if (error != HQ_OK)
         return error;
     bind_text(statement, 1, key);
@@ -402,6 +409,72 @@ static hq_error sqlite_get_plans(hq_store *base, const hq_hash *keys, size_t cou
     return error;
 }
 
+/* --- what there is --- */
+
+/* A row of id, expires, size and, where there is one, document. */
+static void give_row(sqlite_store *store, hq_collection from, sqlite3_stmt *statement, hq_store_listed *each,
+                     void *context)
+{
+    const char *id = (const char *)sqlite3_column_text(statement, 0);
+    hq_stored stored = {.id = id ? id : "?",
+                        .expires_ms = sqlite3_column_int64(statement, 1),
+                        .bytes = sqlite3_column_int64(statement, 2)};
+    const void *bytes = sqlite3_column_blob(statement, 3);
+    bson_t document;
+    if (bytes && (!bson_init_static(&document, bytes, (size_t)sqlite3_column_bytes(statement, 3)) ||
+                  !bson_validate(&document, BSON_VALIDATE_NONE, NULL))) {
+        store_found_bad(&store->base, collection_name(from), stored.id, "it is not BSON");
+        return;
+    }
+    stored.document = bytes ? &document : NULL;
+    each(context, &stored);
+}
+
+static hq_error sqlite_list(hq_store *base, hq_collection from, int64_t now_ms, size_t limit, hq_store_listed *each,
+                            void *context, hq_reason *reason)
+{
+    sqlite_store *store = (sqlite_store *)base;
+    sqlite3_stmt *statement;
+    static const char documents[] = "SELECT id, expires, length(document), document FROM",
+                      parts[] = "SELECT id, expires, length(bytes), NULL FROM",
+                      packs[] = "SELECT program, expires, length(bytes), NULL FROM";
+    const char *before = from == HQ_COLLECTION_PARTIALS ? packs : from == HQ_COLLECTION_PLANS ? parts : documents;
+    /* A row that is written anew gets a new number: the greatest is the newest. */
+    const char *after = from == HQ_COLLECTION_DATASETS ? "WHERE expires = 0 OR expires > ? ORDER BY id LIMIT ?"
+                                                       : "WHERE expires = 0 OR expires > ? ORDER BY rowid DESC LIMIT ?";
+    hq_error error = prepare_for(store, from, before, after, &statement, "listing", reason);
+    if (error != HQ_OK)
+        return error;
+    sqlite3_bind_int64(statement, 1, now_ms);
+    sqlite3_bind_int64(statement, 2, limit && limit < INT64_MAX ? (int64_t)limit : -1);
+    int code;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+        give_row(store, from, statement, each, context);
+    if (code != SQLITE_DONE)
+        error = fail(store, "listing", reason);
+    sqlite3_finalize(statement);
+    return error;
+}
+
+static hq_error sqlite_remove(hq_store *base, hq_collection from, const char *id, uint64_t *removed_r,
+                              hq_reason *reason)
+{
+    sqlite_store *store = (sqlite_store *)base;
+    sqlite3_stmt *statement;
+    const char *after = !id ? "" : from == HQ_COLLECTION_PARTIALS ? "WHERE program = ?" : "WHERE id = ?";
+    hq_error error = prepare_for(store, from, "DELETE FROM", after, &statement, "removing", reason);
+    if (error != HQ_OK)
+        return error;
+    if (id)
+        bind_text(statement, 1, id);
+    if (sqlite3_step(statement) == SQLITE_DONE)
+        *removed_r = (uint64_t)sqlite3_changes(store->db);
+    else
+        error = fail(store, "removing", reason);
+    sqlite3_finalize(statement);
+    return error;
+}
+
 static hq_error remove_expired(sqlite_store *store, const char *sql, int64_t now_ms, uint64_t *removed_r,
                                hq_reason *reason)
 {
@@ -442,8 +515,8 @@ static hq_error sqlite_flush(hq_store *base, hq_reason *reason)
 hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        sqlite_store_close, sqlite_prepare,   sqlite_get,       sqlite_put,   sqlite_put_packs,
-        sqlite_each_pack,   sqlite_put_plans, sqlite_get_plans, sqlite_sweep, sqlite_flush,
+        sqlite_store_close, sqlite_prepare,   sqlite_get,  sqlite_put,    sqlite_put_packs, sqlite_each_pack,
+        sqlite_put_plans,   sqlite_get_plans, sqlite_list, sqlite_remove, sqlite_sweep,     sqlite_flush,
     };
     bool is_empty = false, is_memory = strcmp(path, ":memory:") == 0;
     sqlite_store *store = hq_calloc(1, sizeof *store);
@@ -464,7 +537,7 @@ hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_re
     if (error == HQ_OK && is_empty)
         error = make_schema(store, reason);
     if (error == HQ_OK)
-        error = add_plans(store, reason);
+        error = add_tables(store, reason);
     if (error == HQ_OK)
         *store_r = &store->base;
     else

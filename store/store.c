@@ -12,7 +12,8 @@ enum { DEPTH_MAX = 100 }; /* of documents within documents, as MongoDB has it */
 
 const char *collection_name(hq_collection collection)
 {
-    return collection == HQ_COLLECTION_RESULTS ? "results" : "queries";
+    static const char *const names[] = {"results", "partials", "plans", "queries", "datasets"};
+    return names[collection];
 }
 
 hq_error store_open(const char *address, int timeout_ms, int64_t keep_ms, hq_store **store_r, hq_reason *reason)
@@ -127,36 +128,47 @@ static hq_error check_document(const char *what, const bson_t *document, hq_reas
 static bson_t *without_own_fields(const bson_t *document)
 {
     bson_t *copy = bson_new();
-    bson_copy_to_excluding_noinit(document, copy, "_id", "expires", NULL);
+    bson_copy_to_excluding_noinit(document, copy, "_id", "expires", "size", NULL);
     return copy;
+}
+
+static hq_error put_named(hq_store *store, hq_collection into, const char *key, const bson_t *document,
+                          int64_t expires_ms, const char *what, hq_reason *reason)
+{
+    hq_error error = check_document(what, document, reason);
+    if (error != HQ_OK)
+        return error;
+    bson_t *copy = without_own_fields(document);
+    error = store->class->put(store, into, key, copy, expires_ms, reason);
+    bson_destroy(copy);
+    return error;
 }
 
 static hq_error put(hq_store *store, hq_collection into, const hq_hash *key, const bson_t *document, int64_t expires_ms,
                     const char *what, hq_reason *reason)
 {
     char text[HQ_HASH_TEXT];
-    hq_error error = check_document(what, document, reason);
-    if (error != HQ_OK)
-        return error;
     hash_to_text(key, text);
-    bson_t *copy = without_own_fields(document);
-    error = store->class->put(store, into, text, copy, expires_ms, reason);
-    bson_destroy(copy);
-    return error;
+    return put_named(store, into, text, document, expires_ms, what, reason);
 }
 
-static hq_error get(hq_store *store, hq_collection from, const hq_hash *key, bson_t **document_r, hq_reason *reason)
+static hq_error get_named(hq_store *store, hq_collection from, const char *key, bson_t **document_r, hq_reason *reason)
 {
-    char text[HQ_HASH_TEXT];
     bson_t *found = NULL;
     *document_r = NULL;
-    hash_to_text(key, text);
-    hq_error error = store->class->get(store, from, text, hq_wall_ms(), &found, reason);
+    hq_error error = store->class->get(store, from, key, hq_wall_ms(), &found, reason);
     if (error != HQ_OK)
         return error;
     *document_r = without_own_fields(found);
     bson_destroy(found);
     return HQ_OK;
+}
+
+static hq_error get(hq_store *store, hq_collection from, const hq_hash *key, bson_t **document_r, hq_reason *reason)
+{
+    char text[HQ_HASH_TEXT];
+    hash_to_text(key, text);
+    return get_named(store, from, text, document_r, reason);
 }
 
 hq_error store_get_result(hq_store *store, const hq_hash *fingerprint, bson_t **result_r, hq_reason *reason)
@@ -177,6 +189,55 @@ hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **docum
 hq_error store_put_journal(hq_store *store, const hq_hash *query, const bson_t *document, hq_reason *reason)
 {
     return put(store, HQ_COLLECTION_QUERIES, query, document, 0, "journal entry", reason);
+}
+
+hq_error store_put_dataset(hq_store *store, const char *name, const bson_t *document, hq_reason *reason)
+{
+    return put_named(store, HQ_COLLECTION_DATASETS, name, document, 0, "dataset", reason);
+}
+
+hq_error store_get_dataset(hq_store *store, const char *name, bson_t **document_r, hq_reason *reason)
+{
+    return get_named(store, HQ_COLLECTION_DATASETS, name, document_r, reason);
+}
+
+/* --- what there is --- */
+
+typedef struct listing {
+    hq_store_listed *each;
+    void *context;
+} listing;
+
+/* Gives it on without what is the store's own, and without bins. */
+static void give_listed(void *context, const hq_stored *stored)
+{
+    const listing *l = context;
+    hq_stored given = *stored;
+    bson_t document = BSON_INITIALIZER;
+    bson_iter_t at;
+    if (stored->document && bson_iter_init(&at, stored->document))
+        while (bson_iter_next(&at)) {
+            const char *key = bson_iter_key(&at);
+            bool is_own = strcmp(key, "_id") == 0 || strcmp(key, "expires") == 0 || strcmp(key, "size") == 0;
+            if (!is_own && !BSON_ITER_HOLDS_BINARY(&at))
+                bson_append_iter(&document, key, -1, &at);
+        }
+    given.document = &document;
+    l->each(l->context, &given);
+    bson_destroy(&document);
+}
+
+hq_error store_list(hq_store *store, hq_collection from, size_t limit, hq_store_listed *each, void *context,
+                    hq_reason *reason)
+{
+    listing l = {each, context};
+    return store->class->list(store, from, hq_wall_ms(), limit, give_listed, &l, reason);
+}
+
+hq_error store_remove(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason)
+{
+    *removed_r = 0;
+    return store->class->remove(store, from, id, removed_r, reason);
 }
 
 /* --- partials --- */

@@ -1,4 +1,5 @@
-/* store/store.h - results, partials, plans and the journal, kept for days: MongoDB, or SQLite for one machine.
+/* store/store.h - results, partials, plans, the journal and named datasets, kept for days: MongoDB, or SQLite for one
+ * machine.
  *
  * Every call blocks until the server has answered, so a daemon makes them from a thread of its own; a store is used by
  * one thread at a time, and threads that are to read side by side open one each. A write is an idempotent upsert by
@@ -65,6 +66,36 @@ hq_error store_get_plans(hq_store *store, const hq_hash *keys, size_t count, hq_
 /* The journal: one document per query, _id is the query's id; replaces an older one. */
 hq_error store_put_journal(hq_store *store, const hq_hash *query, const bson_t *document, hq_reason *reason);
 hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **document_r, hq_reason *reason);
+
+/* Named datasets, kept until they are removed: _id is the name, the document lists the files (docs/protocol.md, 8). */
+hq_error store_put_dataset(hq_store *store, const char *name, const bson_t *document, hq_reason *reason);
+hq_error store_get_dataset(hq_store *store, const char *name, bson_t **document_r, hq_reason *reason);
+
+typedef enum hq_collection {
+    HQ_COLLECTION_RESULTS,
+    HQ_COLLECTION_PARTIALS,
+    HQ_COLLECTION_PLANS,
+    HQ_COLLECTION_QUERIES,
+    HQ_COLLECTION_DATASETS
+} hq_collection;
+/* "results" */
+const char *collection_name(hq_collection collection);
+
+/* One document of a collection, without its binary fields. */
+typedef struct hq_stored {
+    const char *id; /* of partials: the program's fingerprint, which several packs may share */
+    const bson_t *document;
+    int64_t expires_ms; /* wall clock; 0: never */
+    int64_t bytes;      /* what it takes; 0 if the store does not know */
+} hq_stored;
+
+/* Calls each for what has not expired: results and queries from the newest on, datasets by name, at most limit of them,
+ * 0 for all. stored is valid during the call only. */
+typedef void hq_store_listed(void *context, const hq_stored *stored);
+hq_error store_list(hq_store *store, hq_collection from, size_t limit, hq_store_listed *each, void *context,
+                    hq_reason *reason);
+/* Deletes what has that id (see hq_stored), or, with NULL, everything; *removed_r counts documents. */
+hq_error store_remove(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason);
 
 /* Deletes what has expired, for servers that do not do it themselves. *removed_r counts documents. */
 hq_error store_sweep(hq_store *store, uint64_t *removed_r, hq_reason *reason);

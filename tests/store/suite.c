@@ -377,6 +377,191 @@ static void wait_until_past(int64_t wall_ms)
         poll(NULL, 0, 1);
 }
 
+/* --- datasets, and what there is --- */
+
+enum { LISTED_MAX = 32 };
+
+typedef struct listed {
+    size_t count;
+    char ids[LISTED_MAX][HQ_HASH_TEXT];
+    int32_t numbers[LISTED_MAX];
+    int64_t expires_ms[LISTED_MAX], bytes[LISTED_MAX];
+    size_t with_binaries, with_own;
+} listed;
+
+static void note_listed(void *context, const hq_stored *stored)
+{
+    listed *l = context;
+    bson_iter_t at;
+    assert_true(l->count < LISTED_MAX);
+    snprintf(l->ids[l->count], HQ_HASH_TEXT, "%s", stored->id);
+    l->numbers[l->count] = bson_iter_init_find(&at, stored->document, "number") ? bson_iter_int32(&at) : -1;
+    l->expires_ms[l->count] = stored->expires_ms;
+    l->bytes[l->count++] = stored->bytes;
+    assert_true(bson_iter_init(&at, stored->document));
+    while (bson_iter_next(&at)) {
+        l->with_binaries += BSON_ITER_HOLDS_BINARY(&at);
+        l->with_own += strcmp(bson_iter_key(&at), "_id") == 0 || strcmp(bson_iter_key(&at), "expires") == 0 ||
+                       strcmp(bson_iter_key(&at), "size") == 0;
+    }
+}
+
+static listed list_of(hq_store *store, hq_collection from, size_t limit)
+{
+    hq_reason reason = {""};
+    listed l = {0};
+    assert_done(store_list(store, from, limit, note_listed, &l, &reason));
+    assert_int_equal(l.with_binaries + l.with_own, 0);
+    return l;
+}
+
+static uint64_t removed_of(hq_store *store, hq_collection from, const char *id)
+{
+    hq_reason reason = {""};
+    uint64_t removed = 99;
+    assert_done(store_remove(store, from, id, &removed, &reason));
+    return removed;
+}
+
+static void datasets_are_kept_by_name_until_they_are_removed(void **state)
+{
+    hq_reason reason = {""};
+    bson_t *first = some_document(1), *second = some_document(2), *got = NULL;
+    removed_of(*state, HQ_COLLECTION_DATASETS, NULL);
+    assert_error(store_get_dataset(*state, "zmumu", &got, &reason), HQ_ENOTFOUND);
+    assert_int_equal(list_of(*state, HQ_COLLECTION_DATASETS, 0).count, 0);
+    assert_done(store_put_dataset(*state, "zmumu", first, &reason));
+    assert_done(store_put_dataset(*state, "zmumu", second, &reason));
+    assert_done(store_put_dataset(*state, "a.b-c_d", first, &reason));
+    assert_done(store_flush(*state, &reason)); /* which is not for them */
+    assert_done(store_get_dataset(*state, "zmumu", &got, &reason));
+    assert_same(got, second);
+    bson_destroy(got);
+    listed all = list_of(*state, HQ_COLLECTION_DATASETS, 0);
+    assert_int_equal(all.count, 2);
+    assert_string_equal(all.ids[0], "a.b-c_d");
+    assert_string_equal(all.ids[1], "zmumu");
+    assert_int_equal(all.numbers[1], 2);
+    assert_int_equal(all.expires_ms[0], 0);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_DATASETS, "zmumu"), 1);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_DATASETS, "zmumu"), 0);
+    assert_error(store_get_dataset(*state, "zmumu", &got, &reason), HQ_ENOTFOUND);
+    assert_int_equal(list_of(*state, HQ_COLLECTION_DATASETS, 0).count, 1);
+    bson_destroy(first);
+    bson_destroy(second);
+}
+
+static void results_are_listed_from_the_newest_on_without_their_bins(void **state)
+{
+    enum { RESULTS = 5, BINS = 100000 };
+    hq_reason reason = {""};
+    hq_hash keys[RESULTS];
+    char id[HQ_HASH_TEXT];
+    uint8_t *bins = hq_calloc(1, BINS);
+    int64_t begun_ms = hq_wall_ms();
+    for (int i = 0; i < RESULTS; i++) {
+        keys[i] = hash_random();
+        bson_t *document = some_document(i);
+        BSON_APPEND_BINARY(document, "hists", BSON_SUBTYPE_BINARY, bins, BINS);
+        assert_done(store_put_result(*state, &keys[i], document, &reason));
+        bson_destroy(document);
+        wait_until_past(hq_wall_ms());
+    }
+    listed all = list_of(*state, HQ_COLLECTION_RESULTS, 0), some = list_of(*state, HQ_COLLECTION_RESULTS, 2);
+    assert_int_equal(all.count, RESULTS);
+    assert_int_equal(some.count, 2);
+    for (int i = 0; i < RESULTS; i++) {
+        hash_to_text(&keys[RESULTS - 1 - i], id);
+        assert_string_equal(all.ids[i], id);
+        assert_int_equal(all.numbers[i], RESULTS - 1 - i);
+        assert_true(all.expires_ms[i] >= begun_ms + KEEP_MS);
+        assert_true(all.bytes[i] >= BINS && all.bytes[i] < BINS + 1000);
+    }
+    assert_string_equal(some.ids[1], all.ids[1]);
+
+    bson_t *got = NULL;
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_RESULTS, all.ids[0]), 1);
+    assert_error(store_get_result(*state, &keys[RESULTS - 1], &got, &reason), HQ_ENOTFOUND);
+    assert_done(store_get_result(*state, &keys[0], &got, &reason));
+    assert_false(bson_has_field(got, "size"));
+    bson_destroy(got);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_RESULTS, NULL), RESULTS - 1);
+    assert_int_equal(list_of(*state, HQ_COLLECTION_RESULTS, 0).count, 0);
+    free(bins);
+}
+
+static void partials_are_listed_and_removed_by_their_program(void **state)
+{
+    enum { COUNT = 10, SIZE = 1000 };
+    hq_reason reason = {""};
+    hq_hash one = hash_random(), other = hash_random();
+    char id[HQ_HASH_TEXT];
+    hq_partial *partials = suite_partials(COUNT, SIZE);
+    assert_done(store_put_partials(*state, &one, partials, COUNT, &reason));
+    assert_done(store_put_partials(*state, &one, partials, COUNT / 2, &reason));
+    assert_done(store_put_partials(*state, &other, partials, COUNT, &reason));
+    listed all = list_of(*state, HQ_COLLECTION_PARTIALS, 0);
+    assert_int_equal(all.count, 3);
+    hash_to_text(&one, id);
+    size_t of_one = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        of_one += strcmp(all.ids[i], id) == 0;
+        assert_true(all.bytes[i] >= COUNT / 2 * SIZE && all.bytes[i] < 2 * COUNT * SIZE);
+    }
+    assert_int_equal(of_one, 2);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_PARTIALS, id), 2);
+    assert_int_equal(suite_count(*state, &one, partials, COUNT), 0);
+    assert_int_equal(suite_count(*state, &other, partials, COUNT), COUNT);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_PARTIALS, NULL), 1);
+    suite_free_partials(partials, COUNT);
+}
+
+static void the_journal_is_listed_from_the_newest_on(void **state)
+{
+    hq_reason reason = {""};
+    removed_of(*state, HQ_COLLECTION_QUERIES, NULL);
+    for (int i = 0; i < 4; i++) {
+        hq_hash key = hash_random();
+        bson_t *entry = BCON_NEW("number", BCON_INT32(i), "submitted", BCON_DATE_TIME(1000 + i));
+        assert_done(store_put_journal(*state, &key, entry, &reason));
+        bson_destroy(entry);
+    }
+    listed newest = list_of(*state, HQ_COLLECTION_QUERIES, 3);
+    assert_int_equal(newest.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(newest.numbers[i], 3 - i);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_QUERIES, NULL), 4);
+}
+
+static void plans_are_listed_and_removed(void **state)
+{
+    hq_reason reason = {""};
+    hq_record records[] = {{.key = hash_random(), .bytes = "12345", .size = 5},
+                           {.key = hash_random(), .bytes = "1234567890", .size = 10}};
+    assert_done(store_put_plans(*state, records, 2, &reason));
+    listed all = list_of(*state, HQ_COLLECTION_PLANS, 0);
+    assert_int_equal(all.count, 2);
+    assert_int_equal(all.bytes[0] + all.bytes[1], 15);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_PLANS, all.ids[0]), 1);
+    assert_int_equal(removed_of(*state, HQ_COLLECTION_PLANS, NULL), 1);
+}
+
+static void what_has_expired_is_not_listed(void **state)
+{
+    (void)state;
+    hq_reason reason = {""};
+    hq_hash key = hash_random();
+    bson_t *document = some_document(1);
+    hq_store *brief = suite_open(address, 1);
+    assert_done(store_put_result(brief, &key, document, &reason));
+    wait_until_past(hq_wall_ms() + 1);
+    assert_int_equal(list_of(brief, HQ_COLLECTION_RESULTS, 0).count, 0);
+    bson_destroy(document);
+    store_close(&brief);
+}
+
+/* --- what expires --- */
+
 enum { KEEP_BRIEFLY_MS = 1 };
 
 static void what_has_expired_is_not_found_and_is_swept(void **state)
@@ -466,6 +651,12 @@ int suite_run(const char *at)
         cmocka_unit_test_setup_teardown(large_plans_are_kept_and_too_large_ones_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_expired_is_not_found_and_is_swept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_expires_leaves_the_rest_and_gives_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(datasets_are_kept_by_name_until_they_are_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(results_are_listed_from_the_newest_on_without_their_bins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(partials_are_listed_and_removed_by_their_program, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_journal_is_listed_from_the_newest_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(plans_are_listed_and_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_expired_is_not_listed, set_up, tear_down),
     };
     address = at;
     print_message("store %s\n", at);
