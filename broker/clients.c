@@ -8,7 +8,6 @@
 
 enum {
     RECEIVE_US = 2000, /* workers and the coordinator wait no longer than this for busy clients */
-    MAX_SPECS = 100000,
     MAX_NAME = 4096,
     LEFT_OUT_BYTES = 4 << 20
 };
@@ -217,7 +216,7 @@ static bool specs_are_texts(const hq_message *message)
         !bson_iter_recurse(&iter, &item))
         return false;
     while (bson_iter_next(&item))
-        if (!BSON_ITER_HOLDS_UTF8(&item) || ++count > MAX_SPECS)
+        if (!BSON_ITER_HOLDS_UTF8(&item) || ++count > HQ_MAX_SPECS)
             return false;
     return count > 0;
 }

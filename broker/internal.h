@@ -5,7 +5,7 @@
  *   clients.c  the front's messages              plan.c    job: files and text become partitions and a program
  *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
  *   status.c   what those ask who look after it  plans.c   what is known of files, from the store and to it
- *   users.c    what users may have
+ *   users.c    what users may have               named.c   datasets that have a name in the store
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -36,7 +36,8 @@ enum {
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
     HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */
     HQ_RESULT_BYTES = 15 << 20,     /* a document of MongoDB holds 16 MiB */
-    HQ_STORE_RETRY_MS = 500
+    HQ_STORE_RETRY_MS = 500,
+    HQ_MAX_SPECS = 100000 /* texts of one dataset */
 };
 
 typedef struct hq_outcome_job hq_outcome_job; /* keep.c */
@@ -188,6 +189,8 @@ void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, c
 void status_asked(hq_broker *broker, const hq_message *message);
 void stop_asked(hq_broker *broker, const hq_message *message);
 void drain_asked(hq_broker *broker, const hq_message *message);
+/* The first text of the query's dataset, and how many there are. */
+const char *query_first_spec(const hq_query *query, int64_t *count_r);
 
 /* workers.c */
 void workers_receive(hq_broker *broker);
@@ -250,6 +253,12 @@ void plan_stores_free(hq_plan_stores **stores_p);
  */
 hq_shelf plans_shelf(const hq_broker *broker, bool is_fresh);
 void plans_keep(hq_broker *broker, hq_shelf *shelf);
+/* A handle on the store for a planner's thread, to be given back (NULL too). HQ_ENOTFOUND if there is no store. */
+hq_error plans_borrow(const hq_broker *broker, hq_store **store_r, hq_reason *reason);
+void plans_give_back(const hq_broker *broker, hq_store *store);
+
+/* named.c: the files of a dataset in the store, in a planner's thread. HQ_ENOTFOUND if it has none of that name. */
+hq_error named_specs(const hq_broker *broker, const char *name, char ***specs_r, size_t *count_r, hq_reason *reason);
 
 /* keep.c */
 typedef struct hq_found {

@@ -290,6 +290,15 @@ void keep_free(hq_broker *broker)
     }
 }
 
+/* What was asked of: the first text of the dataset, and how many there are. */
+static void append_dataset(bson_t *document, const hq_query *query)
+{
+    int64_t specs;
+    const char *first = query_first_spec(query, &specs);
+    BSON_APPEND_UTF8(document, "dataset", first);
+    BSON_APPEND_INT64(document, "specs", specs);
+}
+
 static bson_t *result_document(const hq_query *query, const hq_histset *result)
 {
     hq_buffer bytes = {0};
@@ -305,6 +314,10 @@ static bson_t *result_document(const hq_query *query, const hq_histset *result)
     BSON_APPEND_UTF8(document, "query", query->id_text);
     BSON_APPEND_UTF8(document, "name", query->name);
     BSON_APPEND_UTF8(document, "user", query->user);
+    append_dataset(document, query);
+    char program[HQ_HASH_TEXT];
+    hash_to_text(&query->program_print, program);
+    BSON_APPEND_UTF8(document, "program", program);
     BSON_APPEND_INT64(document, "entries", (int64_t)query->dataset->entries);
     BSON_APPEND_INT64(document, "subtasks", (int64_t)query->dataset->partition_count);
     BSON_APPEND_DOUBLE(document, "seconds", (double)(query->computed_ms - query->submitted_ms) / 1e3);
@@ -322,6 +335,7 @@ static bson_t *journal_document(const hq_query *query)
     BSON_APPEND_UTF8(document, "name", query->name);
     BSON_APPEND_UTF8(document, "user", query->user);
     BSON_APPEND_UTF8(document, "text", query->text);
+    append_dataset(document, query);
     BSON_APPEND_UTF8(document, "broker", query->broker->id_text);
     BSON_APPEND_UTF8(document, "fingerprint", fingerprint);
     BSON_APPEND_UTF8(document, "state", query_state_name(query->state));

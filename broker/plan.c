@@ -13,17 +13,35 @@ static bool is_dataset_name(const char *spec)
     return !strchr(spec, '/') && strncmp(spec, "empty:", 6) != 0;
 }
 
-static hq_error resolve(hq_plan *plan, const char *datasets)
+/* The file of datasets goes before the store: it is there when that is away, and who runs the broker wrote it. */
+static hq_error look_up_name(const hq_broker *broker, const char *name, char ***specs_r, size_t *count_r,
+                             hq_reason *reason)
+{
+    const char *datasets = broker->settings.datasets;
+    hq_reason in_file = {{0}};
+    hq_error error = datasets ? dataset_lookup(datasets, name, specs_r, count_r, &in_file) : HQ_ENOTFOUND;
+    if (error != HQ_ENOTFOUND) {
+        *reason = in_file;
+        return error;
+    }
+    error = dataset_is_name(name) ? named_specs(broker, name, specs_r, count_r, reason) : HQ_ENOTFOUND;
+    if (error == HQ_ENOTFOUND && datasets)
+        return hq_fail(reason, error, "%s; nor has the store a dataset of that name", in_file.text);
+    if (error == HQ_ENOTFOUND)
+        return hq_fail(reason, error,
+                       "%s: no such file, and no dataset of that name is in the store (hq-ctl datasets add) or in a "
+                       "file of the broker (its option --datasets)",
+                       name);
+    return error;
+}
+
+static hq_error resolve(hq_plan *plan)
 {
     if (plan->spec_count != 1 || !is_dataset_name(plan->specs[0]))
         return HQ_OK;
-    if (!datasets)
-        return hq_fail(&plan->reason, HQ_ENOTFOUND,
-                       "%s: no such file, and this broker knows no named datasets (its option --datasets)",
-                       plan->specs[0]);
     char **specs = NULL;
     size_t count = 0;
-    hq_error error = dataset_lookup(datasets, plan->specs[0], &specs, &count, &plan->reason);
+    hq_error error = look_up_name(plan->query->broker, plan->specs[0], &specs, &count, &plan->reason);
     if (error)
         return error;
     dataset_specs_free(&plan->specs, plan->spec_count);
@@ -67,7 +85,7 @@ static void plan_run(void *context)
     const hq_query *query = plan->query; /* text and settings do not change while it is planned */
     const hq_broker_settings *settings = &query->broker->settings;
     int64_t entries = query->partition_entries ? query->partition_entries : settings->partition_entries;
-    plan->error = resolve(plan, settings->datasets);
+    plan->error = resolve(plan);
     if (!plan->error)
         plan->error = dataset_plan_through(query->broker->remote, (const char *const *)plan->specs, plan->spec_count,
                                            (uint64_t)entries, query->skips_bad, &plan->shelf, &plan->dataset,

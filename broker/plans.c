@@ -83,6 +83,20 @@ static void give_store(hq_plan_stores *stores, hq_store *store)
     pthread_mutex_unlock(&stores->lock);
 }
 
+hq_error plans_borrow(const hq_broker *broker, hq_store **store_r, hq_reason *reason)
+{
+    *store_r = NULL;
+    if (!broker->plan_stores)
+        return hq_fail(reason, HQ_ENOTFOUND, "there is no store that planners can read");
+    return take_store(broker->plan_stores, store_r, reason);
+}
+
+void plans_give_back(const hq_broker *broker, hq_store *store)
+{
+    if (store)
+        give_store(broker->plan_stores, store);
+}
+
 /* In a planner's thread. A store that fails leaves files to be opened. */
 static void look_up(void *context, const hq_hash *keys, size_t count, hq_shelf_take *take, void *taker)
 {

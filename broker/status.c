@@ -27,8 +27,9 @@ static void describe_node(const hq_broker *broker, const hq_node *node, int64_t 
                                    .is_draining = node->is_draining};
 }
 
-static const char *first_spec(const hq_query *query, int64_t *count_r)
+const char *query_first_spec(const hq_query *query, int64_t *count_r)
 {
+    *count_r = 0;
     bson_iter_t iter, item;
     const char *first = "";
     if (bson_iter_init_find(&iter, query->request, "dataset") && bson_iter_recurse(&iter, &item))
@@ -49,7 +50,7 @@ static void describe_query(const hq_query *query, int64_t now_ms, hq_query_statu
                                   .entries = (int64_t)query->entries,
                                   .age_ms = now_ms - query->submitted_ms,
                                   .listeners = (int64_t)query->listener_count};
-    status_r->dataset = first_spec(query, &status_r->specs);
+    status_r->dataset = query_first_spec(query, &status_r->specs);
     if (!query->dataset)
         return;
     status_r->files = (int64_t)query->dataset->file_count;

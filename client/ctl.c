@@ -41,6 +41,25 @@ static const hq_option options[] = {
      .offset = AT(user),
      .argument = "NAME",
      .help = "Who asks. Unset: the login name."},
+    {.name = "store",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(store),
+     .fallback = "mongodb://127.0.0.1:27017/hq",
+     .argument = "ADDRESS",
+     .help = "Where results are kept, as the brokers have it: mongodb://... or sqlite:FILE."},
+    {.name = "store-timeout",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(store_timeout_ms),
+     .fallback = "10s",
+     .min = 100,
+     .max = 600000,
+     .help = "How long one call to the store may take."},
+    {.name = "local",
+     .letter = 'l',
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(is_local),
+     .is_command_only = true,
+     .help = "The store of hq-submit --local, and no brokers."},
     {.kind = HQ_OPTION_GROUP, .help = "How to tell"},
     {.name = "json",
      .letter = 'j',
@@ -61,6 +80,11 @@ static const hq_option options[] = {
      .min = 100,
      .max = 86400000,
      .help = "With --watch: how often."},
+    {.name = "limit",
+     .kind = HQ_OPTION_INTEGER,
+     .offset = AT(limit),
+     .fallback = "20",
+     .help = "How many lines of what is stored or finished, the newest first; 0 for all."},
     HQ_OPTION_LOG_LEVEL(AT(log_level), "error"),
     {.kind = HQ_OPTION_GROUP, .help = "What to do"},
     {.name = "yes",
@@ -83,7 +107,35 @@ static const hq_option options[] = {
      .kind = HQ_OPTION_FLAG,
      .offset = AT(is_forced),
      .is_command_only = true,
-     .help = "With init --wipe: though brokers or workers are alive."},
+     .help =
+         "With init --wipe: though brokers or workers are alive. With datasets add: instead of the one of that name."},
+    {.name = "results",
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(wants_results),
+     .is_command_only = true,
+     .help = "With flush: results. With none of these three: all of them."},
+    {.name = "partials",
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(wants_partials),
+     .is_command_only = true,
+     .help = "With flush: partials."},
+    {.name = "plans",
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(wants_plans),
+     .is_command_only = true,
+     .help = "With flush: what is known of files, which are then opened anew."},
+    {.name = "dataset",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(dataset),
+     .argument = "TEXT",
+     .is_command_only = true,
+     .help = "With stored and flush: only what was asked of this dataset, whose name or first file it is."},
+    {.name = "tree",
+     .kind = HQ_OPTION_TEXT,
+     .offset = AT(tree),
+     .argument = "TREE",
+     .is_command_only = true,
+     .help = "With datasets add: the tree in each of its files."},
 };
 
 static const hq_cli cli = {
@@ -93,15 +145,24 @@ static const hq_cli cli = {
     .max_arguments = SIZE_MAX,
     .epilogue = "Commands:\n"
                 "  status             brokers, workers and queries, with --json and --watch\n"
-                "  queries            the queries that are under way\n"
+                "  queries            the queries that are under way, and those that are done\n"
                 "  cancel ID          ends a query, whoever asked it\n"
                 "  drain WORKER       a worker finishes what it has and leaves\n"
                 "  init               makes the znodes; --wipe removes them\n"
+                "  stored             the results in the store, and how much else is there\n"
+                "  flush [ID]...      drops all that is stored, or these results and their partials\n"
+                "  datasets           the named datasets\n"
+                "  datasets add NAME FILE[:TREE]...\n"
+                "                     from now on NAME stands for these files, or globs in quotes\n"
+                "  datasets show NAME, datasets remove NAME\n"
                 "\n"
-                "A query is named by its id or what that begins with, a worker also by its host.\n\n"
+                "A query is named by its id or what that begins with, a worker also by its host, a result also by the "
+                "query that\n"
+                "computed it.\n\n"
                 "Exit codes: 0 done, 1 failed, 2 wrong use, 3 nobody there.\n\n"
                 "  hq-ctl status --watch\n"
-                "  hq-ctl drain node17 --wait\n",
+                "  hq-ctl drain node17 --wait\n"
+                "  hq-ctl datasets add zmumu '/data/cms/zmumu-*.root:events'\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
 };
@@ -116,6 +177,9 @@ static const struct {
     {"queries", 0, 0, "queries [--json]", ctl_queries},
     {"cancel", 1, SIZE_MAX, "cancel ID...", ctl_cancel},
     {"drain", 1, SIZE_MAX, "drain WORKER... [--wait]", ctl_drain},
+    {"stored", 0, 0, "stored [--dataset TEXT] [--json]", ctl_stored},
+    {"flush", 0, SIZE_MAX, "flush [ID...] [--results] [--partials] [--plans] [--dataset TEXT] [--yes]", ctl_flush},
+    {"datasets", 0, SIZE_MAX, "datasets [list | add NAME FILE... | show NAME | remove NAME...]", ctl_datasets},
     {"init", 0, 0, "init [--wipe [--yes] [--force]]", ctl_init},
 };
 

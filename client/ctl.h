@@ -9,13 +9,15 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "client/fleet.h"
+#include "store/store.h"
 
 typedef enum hq_ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_WRONG = 2, CTL_NOBODY = 3 } hq_ctl_exit;
 
 typedef struct hq_ctl {
-    char *broker, *coordinator, *user;
-    int64_t timeout_ms, interval_ms;
+    char *broker, *coordinator, *user, *store, *dataset, *tree;
+    int64_t timeout_ms, store_timeout_ms, interval_ms, limit;
     bool wants_json, watches, says_yes, is_forced, wipes, waits;
+    bool is_local, wants_results, wants_partials, wants_plans;
     int log_level;
     hq_arguments arguments; /* of the command */
 } hq_ctl;
@@ -26,9 +28,19 @@ int ctl_queries(const hq_ctl *ctl);
 int ctl_cancel(const hq_ctl *ctl);
 int ctl_drain(const hq_ctl *ctl);
 int ctl_init(const hq_ctl *ctl);
+int ctl_stored(const hq_ctl *ctl);
+int ctl_flush(const hq_ctl *ctl);
+int ctl_datasets(const hq_ctl *ctl);
 
 /* Says on stderr what went wrong, and gives back the exit code for it. */
 int ctl_complain(hq_error error, const hq_reason *reason);
+/* The store that the options name, or, with the code to exit with, NULL: then it has been said why. */
+int ctl_open_store(const hq_ctl *ctl, hq_store **store_r);
+/* Of the journal, for ctl_queries: prints a table, or gives a list. */
+int ctl_finished(const hq_ctl *ctl, json_t **list_r);
+/* A field of a document of the store: a text, "" if there is none; a number or a date, 0 if there is none. */
+const char *ctl_text_of(const bson_t *document, const char *key);
+int64_t ctl_number_of(const bson_t *document, const char *key);
 /* Asks "question [y/N]" on the terminal, unless --yes was given; without a terminal it says that --yes is wanted. */
 bool ctl_confirm(const hq_ctl *ctl, const char *question);
 /* Who asks: --user or the login name. The caller frees it. */

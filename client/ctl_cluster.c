@@ -346,16 +346,22 @@ int ctl_status(const hq_ctl *ctl)
     return code;
 }
 
+/* Brokers and store are asked one after the other, and either is told of if the other is away. */
 int ctl_queries(const hq_ctl *ctl)
 {
     hq_fleet *fleet = NULL;
-    int code = open_and_ask(ctl, &fleet);
-    if (code == CTL_DONE && ctl->wants_json)
-        ctl_print_json(ctl, json_pack("{s:o}", "running", queries_to_json(fleet)));
-    else if (code == CTL_DONE)
+    json_t *finished = NULL;
+    int code = ctl->is_local ? CTL_DONE : open_and_ask(ctl, &fleet);
+    if (fleet && !ctl->wants_json) {
         print_queries(fleet);
+        putchar('\n');
+    }
+    int its_code = ctl_finished(ctl, ctl->wants_json ? &finished : NULL);
+    if (ctl->wants_json && (fleet || finished))
+        ctl_print_json(ctl, json_pack("{s:o, s:o}", "running", fleet ? queries_to_json(fleet) : json_null(), "finished",
+                                      finished ? finished : json_null()));
     fleet_close(&fleet);
-    return code;
+    return its_code > code ? its_code : code;
 }
 
 /* ---- cancel, drain ---- */

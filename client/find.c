@@ -2,6 +2,7 @@
 
 #include <bson/bson.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,4 +91,14 @@ char *find_spec(const char *spec)
         !getcwd(here, sizeof here))
         return hq_strdup(spec);
     return hq_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, spec);
+}
+
+char *find_local_store(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return hq_format("sqlite:%s/hq/results.db", cache);
+    if (home && home[0] == '/')
+        return hq_format("sqlite:%s/.cache/hq/results.db", home);
+    return hq_strdup("none");
 }

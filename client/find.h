@@ -19,4 +19,8 @@ hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r,
  * not speak of ".root". The caller frees it. */
 char *find_spec(const char *spec);
 
+/* Where results are kept when nobody says otherwise: "sqlite:" and results.db in $XDG_CACHE_HOME/hq, else in
+ * ~/.cache/hq. "none" if there is no home. The caller frees it. */
+char *find_local_store(void);
+
 #endif

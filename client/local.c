@@ -133,13 +133,3 @@ void local_stop(hq_local **local_p)
     free(local);
     *local_p = NULL;
 }
-
-char *local_default_store(void)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/')
-        return hq_format("sqlite:%s/hq/results.db", cache);
-    if (home && home[0] == '/')
-        return hq_format("sqlite:%s/.cache/hq/results.db", home);
-    return hq_strdup("none");
-}

@@ -23,8 +23,4 @@ const char *local_endpoint(const hq_local *local);
 /* Ends what is under way and waits for the threads. */
 void local_stop(hq_local **local_p);
 
-/* Where results are kept when nobody says otherwise: "sqlite:" and results.db in $XDG_CACHE_HOME/hq, else in
- * ~/.cache/hq. "none" if there is no home. The caller frees it. */
-char *local_default_store(void);
-
 #endif

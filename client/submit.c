@@ -545,7 +545,7 @@ static int ask(const settings *s, const char *endpoint, const char *name, const 
 
 static int ask_local(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
 {
-    char *store = s->store ? hq_strdup(s->store) : local_default_store();
+    char *store = s->store ? hq_strdup(s->store) : find_local_store();
     const hq_local_settings local_settings = {
         .store = store, .datasets = s->datasets, .threads = s->threads, .memory = s->memory, .limit_ms = s->limit_ms};
     hq_local *local = NULL;

@@ -90,6 +90,10 @@ hq_hash dataset_partition_identity(const hq_dataset *dataset, size_t index);
 /* The identity of the whole: equal if and only if the same partitions of the same files come in the same order. */
 hq_hash dataset_identity(const hq_dataset *dataset);
 
+/* Whether the text can name a dataset: letters, digits, '_', '-', '.' and '+', at most 100, a letter, a digit or '_'
+ * first, and no ".root" within, as files have it. */
+bool dataset_is_name(const char *text);
+
 /* Named datasets, from a file as conf/datasets.conf shows: "[name]" and "files = spec spec …". A relative path in it is
  * relative to the folder of the file. On HQ_OK *specs_r is an array of *count_r texts; free with dataset_specs_free.
  * HQ_ENOTFOUND if the file has no such name (the text lists those it has), HQ_EINVAL for a file that is wrong. */

@@ -1,4 +1,4 @@
-/* Named datasets: dataset_lookup of data/dataset.h. */
+/* Named datasets: dataset_is_name and dataset_lookup of data/dataset.h. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "data/source.h"
+
+enum { LONGEST_NAME = 100 };
 
 typedef struct section_lookup {
     const char *name;
@@ -54,6 +56,18 @@ static hq_error take_key(void *context, const char *section, const char *key, co
             add_spec(lookup, word);
     free(words);
     return HQ_OK;
+}
+
+bool dataset_is_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    size_t length = strlen(text);
+    if (length == 0 || length > LONGEST_NAME || !strchr(letters, text[0]) || strstr(text, ".root"))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!strchr(letters, text[i]) && !strchr("-.+", text[i]))
+            return false;
+    return true;
 }
 
 hq_error dataset_lookup(const char *config_path, const char *name, char ***specs_r, size_t *count_r, hq_reason *reason)

@@ -24,7 +24,7 @@ class Ctl(harness.ClusterTest):
     # --- hq-ctl ---
 
     def start_ctl(self, *arguments, **more):
-        return self.start("hq-ctl", "--coordinator", self.coordinator, *arguments, **more)
+        return self.start("hq-ctl", "--coordinator", self.coordinator, "--store", self.store, *arguments, **more)
 
     def ctl(self, *arguments, code=0):
         process = self.start_ctl(*arguments)
@@ -237,6 +237,182 @@ class Ctl(harness.ClusterTest):
         self.assertEqual(code, process.wait(), process.stderr)
         os.close(ours)
         return reply
+
+    # --- the store ---
+
+    @property
+    def some(self):
+        """The first two files."""
+        return [f"{path}:events" for path in self.paths[:2]]
+
+    def ask(self, *dataset, name="light.py", bins=60):
+        query = events.write_query(self.folder / name, work=1, bins=bins)
+        return self.submit(query, *dataset, *events.PARTITIONS)
+
+    def test_stored_and_flush_then_recompute(self):
+        self.start_broker()
+        self.start_workers(1)
+        subtasks = 2 * events.BASKETS
+        first = self.ask(*self.some)
+        self.assertTrue(self.ask(*self.some).metadata["hq_from_store"])
+        stored = self.ctl_json("stored")
+        (result,) = stored["results"]
+        self.assertEqual((first.metadata["hq_query"], "light.py", self.some[0], 2),
+                         (result["query"], pathlib.Path(result["name"]).name, result["dataset"], result["specs"]))
+        self.assertEqual(2 * events.FILE_ENTRIES, result["entries"])
+        self.assertGreater(result["bytes"], 0)
+        self.assertGreater(stored["partials"]["documents"], 0)
+        self.assertGreater(stored["partials"]["bytes"], 0)
+        table = self.ctl("stored").stdout
+        self.assertIn(result["fingerprint"][:16], table)
+        self.assertIn("results: 1, ", table)
+
+        self.assertIn("say --yes", self.ctl("flush", code=1).stderr)
+        self.assertEqual(stored, self.ctl_json("stored"))
+        self.assertIn("1 results dropped", self.ctl("flush", "--yes").stdout)
+        empty = self.ctl_json("stored")
+        self.assertEqual(([], 0, 0), (empty["results"], empty["partials"]["documents"], empty["plans"]["documents"]))
+        again = self.ask(*self.some)
+        self.assertFalse(again.metadata["hq_from_store"])
+        self.assertEqual(0, again.metadata["hq_stored_share"])
+        self.assertEqual(2 * subtasks, self.counters()["subtasks"])
+        self.assertEqual(first.contents, again.contents)
+
+        # Without its result, it is put together of its partials; without these, of its result.
+        self.assertIn("1 results dropped", self.ctl("flush", "--yes", "--results").stdout)
+        merged = self.ask(*self.some)
+        self.assertEqual(1, merged.metadata["hq_stored_share"])
+        self.assertIn("packs of partials dropped", self.ctl("flush", "--yes", "--partials").stdout)
+        self.assertTrue(self.ask(*self.some).metadata["hq_from_store"])
+        self.assertEqual(2 * subtasks, self.counters()["subtasks"])
+
+    def test_flush_of_some(self):
+        self.start_broker()
+        self.start_workers(1)
+        self.ctl("datasets", "add", "two", *self.some)
+        answers = {bins: self.ask("two" if bins > 20 else self.some[0], name=f"bins-{bins}.py", bins=bins)
+                   for bins in (10, 20, 30, 40)}
+        ids = {bins: answer.metadata["hq_query"] for bins, answer in answers.items()}
+
+        def left():
+            return {result["query"] for result in self.ctl_json("stored")["results"]}
+
+        self.assertEqual(set(ids.values()), left())
+        self.assertEqual({ids[30], ids[40]},
+                         {result["query"] for result in self.ctl_json("stored", "--dataset", "two")["results"]})
+        stdout = self.ctl("flush", ids[10][:12], "--yes").stdout
+        self.assertIn("1 results dropped", stdout)
+        self.assertNotIn("\n0 packs", stdout)
+        self.assertEqual({ids[20], ids[30], ids[40]}, left())
+        self.assertEqual(0, self.ask(self.some[0], name="bins-10.py", bins=10).metadata["hq_stored_share"])
+        self.assertIn("2 results dropped", self.ctl("flush", "--dataset", "two", "--yes").stdout)
+        self.assertNotIn(ids[30], left())
+        self.assertIn(ids[20], left())
+        for arguments, code, text in ((["ffffffffffffffff"], 1, "no such result is stored"),
+                                      (["--dataset", "two"], 1, "no result of the dataset two"),
+                                      ([ids[20], "--plans"], 2, "--plans goes with neither")):
+            self.assertIn(text, self.ctl("flush", *arguments, "--yes", code=code).stderr)
+        self.assertIn(ids[20], left())
+
+    def test_finished_queries(self):
+        self.start_broker()
+        self.start_workers(1)
+        answer = self.ask(*self.some)
+        wrong = self.folder / "wrong.py"
+        wrong.write_text(events.TEXT.format(work=1, bins=10).replace("event.Q1 != event.Q2", "[1, 2][9] > 0"), "utf-8")
+        self.start_submit(wrong, *self.some, "--user", "ann").wait(code=1)
+        finished = wait_until(lambda: [query for query in [self.ctl_json("queries")["finished"]] if len(query) == 2],
+                              "both queries in the journal")[0]
+        self.assertEqual([("FAILED", "query", "ann"), ("SUCCESSFUL", "ok")],
+                         [(finished[0]["state"], finished[0]["code"], finished[0]["user"]),
+                          (finished[1]["state"], finished[1]["code"])])
+        self.assertEqual((answer.metadata["hq_query"], self.some[0], 2),
+                         (finished[1]["query"], finished[1]["dataset"], finished[1]["specs"]))
+        self.assertGreaterEqual(finished[1]["total_ms"], finished[1]["compute_ms"])
+        table = self.ctl("queries").stdout
+        self.assertIn(answer.metadata["hq_query"][:8], table)
+        self.assertIn("ann", table)
+        self.assertEqual(1, len(self.ctl_json("queries", "--limit", "1")["finished"]))
+
+    def test_store_that_is_away(self):
+        process = self.start("hq-ctl", "--store", "mongodb://127.0.0.1:1/x", "--store-timeout", "300ms", "stored")
+        self.assertEqual(3, process.wait())
+        self.assertIn("cannot be reached", process.stderr)
+
+    # --- named datasets ---
+
+    def test_datasets_by_name(self):
+        self.start_broker()
+        self.start_workers(1)
+        glob = str(self.paths[0].parent / "zmumu-*.root")
+        self.assertIn("dataset zmumu: 1 files", self.ctl("datasets", "add", "zmumu", glob, "--tree", "events").stdout)
+        self.ctl("datasets", "add", "two.of-them", *self.some)
+        self.assertEqual(["two.of-them", "zmumu"], [dataset["name"] for dataset in self.ctl_json("datasets")])
+        self.assertIn("zmumu", self.ctl("datasets", "list").stdout)
+        self.assertEqual("\n".join(self.some) + "\n", self.ctl("datasets", "show", "two.of-them").stdout)
+        self.assertEqual(f"{glob}:events\n", self.ctl("datasets", "show", "zmumu").stdout)
+
+        named = self.ask("zmumu")
+        self.assert_as_oracle(named, self.expected())
+        self.assert_successful(named, events.ENTRIES, events.SUBTASKS)
+        some = self.ask("two.of-them")
+        self.assertEqual(2 * events.FILE_ENTRIES, some.metadata["hq_entries"])
+        self.assertTrue(self.ask(*self.some).metadata["hq_from_store"], "a name is its files")
+
+        stderr = self.ctl("datasets", "add", "zmumu", *self.some, code=1).stderr
+        self.assertIn("--force", stderr)
+        self.ctl("datasets", "add", "zmumu", *self.some, "--force")
+        self.assertEqual(2 * events.FILE_ENTRIES, self.ask("zmumu").metadata["hq_entries"])
+        self.assertIn("is removed", self.ctl("datasets", "remove", "zmumu").stdout)
+        for action in "show", "remove":
+            self.assertIn("no dataset of that name", self.ctl("datasets", action, "zmumu", code=1).stderr)
+        refused = self.start_submit(self.folder / "light.py", "zmumu").wait(code=1)
+        self.assertIn("zmumu: no such file, and no dataset of that name", refused.process.stderr)
+
+    def test_the_brokers_file_of_datasets_goes_first_and_files_before_both(self):
+        listed = self.folder / "datasets.conf"
+        listed.write_text(f"[both]\nfiles = {self.some[0]}\n", "utf-8")
+        self.start_broker("--datasets", listed)
+        self.start_workers(1)
+        for name in "both", "stored", "here":
+            self.ctl("datasets", "add", name, *self.some)
+        self.assertEqual(events.FILE_ENTRIES, self.ask("both").metadata["hq_entries"])
+        self.assertEqual(2 * events.FILE_ENTRIES, self.ask("stored").metadata["hq_entries"])
+        self.assertIn("nor has the store", self.start_submit(self.folder / "light.py", "neither").wait(code=1)
+                      .process.stderr)
+        (self.folder / "here").symlink_to(self.paths[0])
+        self.assertIn("take the name for that file",
+                      self.ctl("datasets", "add", "here", *self.some, "--force").stderr)
+        self.assertEqual(events.FILE_ENTRIES, self.ask("here").metadata["hq_entries"])
+
+    def test_datasets_of_one_machine(self):
+        store = ["--store", f"sqlite:{self.folder}/results.db"]
+        self.ctl(*store, "datasets", "add", "two", *self.some)
+        query = events.write_query(self.folder / "light.py", work=1)
+        path = self.folder / "local.json"
+        process = self.start("hq-submit", "--local", *store, "--json", path, query, "two", *events.PARTITIONS)
+        answer = harness.Answer(self, process, path).wait()
+        self.assert_as_oracle(answer, self.expected(files=2))
+        (result,) = self.ctl_json(*store, "stored")["results"]
+        self.assertEqual(("two", answer.metadata["hq_query"]), (result["dataset"], result["query"]))
+        self.ctl(*store, "flush", "--yes")
+        self.assertEqual([], self.ctl_json(*store, "stored")["results"])
+        # Without --store it is the user's own, which is that of hq-submit --local; nobody is asked then.
+        process = self.start("hq-submit", "--local", "--quiet", query, self.some[0])
+        self.assertEqual(0, process.wait())
+        (finished,) = self.ctl_json("queries", "--local")["finished"]
+        self.assertEqual("SUCCESSFUL", finished["state"])
+
+    def test_wrong_datasets(self):
+        for arguments, code, text in ((["add", "a/b", *self.some], 2, '"a/b" cannot be the name'),
+                                      (["add", "x.root", *self.some], 2, "cannot be the name"),
+                                      (["add", "", *self.some], 2, "cannot be the name"),
+                                      (["add", "name"], 2, "hq-ctl datasets ["),
+                                      (["add", "name", "nothing"], 2, "nothing: no such file is here"),
+                                      (["nonsense"], 2, "hq-ctl datasets ["),
+                                      (["show"], 2, "hq-ctl datasets [")):
+            self.assertIn(text, self.ctl("datasets", *arguments, code=code).stderr)
+        self.assertEqual([], self.ctl_json("datasets"))
 
     # --- what a person can get wrong ---
 
