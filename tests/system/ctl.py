@@ -88,7 +88,9 @@ class Ctl(harness.ClusterTest):
         self.finish(answer)
         after = self.ctl_json("status")
         self.assertEqual([], after["queries"])
-        self.assertEqual(events.SUBTASKS, sum(worker["done"] for worker in after["workers"]))
+        # A straggler may have been given to both.
+        done = sum(worker["done"] for worker in after["workers"])
+        self.assertIn(done - events.SUBTASKS, range(after["brokers"][0]["counters"]["stragglers"] + 1))
 
     def test_watch_tells_again_and_again_until_it_is_interrupted(self):
         self.start_broker()
@@ -161,8 +163,7 @@ class Ctl(harness.ClusterTest):
         self.assertEqual(0, drained.wait())
         self.assertTrue(staying.is_running())
         self.finish(answer)
-        counters = self.counters()
-        self.assertEqual((0, 0), (counters["workers_lost"], counters["duplicates"]))
+        self.assertEqual(0, self.counters()["workers_lost"])
         self.assertEqual(before - {leaving}, {worker["worker"] for worker in self.workers()})
         stderr = self.ctl("drain", leaving, code=1).stderr
         self.assertIn("no such worker", stderr)
