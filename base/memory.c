@@ -74,7 +74,8 @@ void hq_memory_in_large_pages(void *memory, size_t size)
     enum { PAGE = 2 << 20 };
     uintptr_t begin = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, end = ((uintptr_t)memory + size) / PAGE * PAGE;
     if (memory && begin < end)
-        madvise((char *)memory + (begin - (uintptr_t)memory), end - begin, MADV_HUGEPAGE); /* advice: it may be refused */
+        madvise((char *)memory + (begin - (uintptr_t)memory), end - begin,
+                MADV_HUGEPAGE); /* advice: it may be refused */
 #else
     (void)memory;
     (void)size;

@@ -4,247 +4,9 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "data/decompress.h"
+#include "data/basket_load.h"
 
-enum {
-    RUN_GAP = 64 << 10,      /* baskets of one branch so near to each other are fetched with one read */
-    RUN_BYTES = 1 << 20,     /* unless that makes it longer than this */
-    REMOTE_BYTES = 64 << 20, /* of baskets, wherever they lie, asked of a server in one go */
-    VECTOR_COUNT_AT = 6,     /* in the header of a vector's entry */
-};
-
-/* One call of basket_read_column. */
-typedef struct hq_reader {
-    const hq_basket_place *place;
-    const hq_plan *plan;
-    size_t left; /* of the limit on memory */
-    hq_inflater *inflater;
-    uint8_t *raw; /* a run of baskets as it lies in the file */
-    size_t raw_size;
-    uint8_t *scratch; /* one basket, decompressed */
-    size_t scratch_size;
-    uint8_t
-        *into; /* where a column wants the next basket's data, which it may overwrite up to so many bytes; or NULL */
-    size_t into_room;
-    hq_reason *reason;
-} hq_reader;
-
-/* A basket in memory. */
-typedef struct hq_loaded {
-    const hq_basket *basket;
-    uint8_t *owned; /* what data points into, if it is to be released */
-    const uint8_t *data;
-    const uint8_t *offsets; /* 32 bits for each entry, or NULL */
-    uint32_t border;        /* bytes of data */
-    uint32_t origin;        /* what the first byte's offset is */
-    uint32_t from;          /* where the first entry that is wanted begins */
-} hq_loaded;
-
-static hq_error damaged(const hq_reader *reader, const hq_basket *basket, const char *what)
-{
-    return hq_fail(reader->reason, HQ_EFORMAT,
-                   "%s: tree %s: branch %s: basket at offset %" PRIu64 " (entries %" PRIu64 " to %" PRIu64 "): %s",
-                   reader->place->file->source.name, reader->place->tree, reader->plan->name, basket->seek,
-                   basket->first, basket->last, what);
-}
-
-static hq_error too_large(const hq_reader *reader, uint64_t bytes)
-{
-    return hq_fail(reader->reason, HQ_ELIMIT,
-                   "%s: tree %s: branch %s: reading it takes %" PRIu64
-                   " bytes more, but only %zu are left of the limit",
-                   reader->place->file->source.name, reader->place->tree, reader->plan->name, bytes, reader->left);
-}
-
-/* A buffer that is kept and only grows, counted against the limit once. */
-static hq_error reserve(hq_reader *reader, uint8_t **buffer_p, size_t *size_p, size_t wanted)
-{
-    if (*buffer_p && wanted <= *size_p)
-        return HQ_OK;
-    free(*buffer_p);
-    *buffer_p = NULL;
-    reader->left += *size_p;
-    *size_p = 0;
-    *buffer_p = hq_try_alloc(wanted, reader->left);
-    if (!*buffer_p)
-        return too_large(reader, wanted);
-    reader->left -= wanted;
-    *size_p = wanted;
-    return HQ_OK;
-}
-
-/* The key and the header before a basket's data. */
-static hq_error read_basket_header(const hq_reader *reader, hq_bytes *bytes, const hq_basket *basket, hq_key *key_r,
-                                   uint32_t *last_r)
-{
-    key_read_front(bytes, key_r);
-    key_skip_texts(bytes);
-    bytes_u16(bytes); /* class version */
-    bytes_u32(bytes); /* room in memory */
-    if (bytes_i32(bytes) < 0)
-        bytes_u8(bytes); /* IO features follow a room for offsets that is written negative */
-    uint32_t entries = bytes_u32(bytes);
-    *last_r = bytes_u32(bytes);
-    bytes_u8(bytes); /* flag: what follows in a basket that is embedded */
-    if (bytes->wrong || bytes->at > key_r->header_size)
-        return damaged(reader, basket, "its header is damaged");
-    if (key_r->record_size > basket->size || key_r->header_size > key_r->record_size)
-        return damaged(reader, basket, "its key says that it is longer than the branch does");
-    if (entries != basket->last - basket->first)
-        return damaged(reader, basket, "its header has another number of entries than the branch");
-    if (*last_r < key_r->header_size || *last_r - key_r->header_size > key_r->object_size)
-        return damaged(reader, basket, "its data end behind its end");
-    return HQ_OK;
-}
-
-/* The basket's bytes, decompressed; into memory of its own if it is to be kept, else where the next one will lie too.
- */
-static hq_error unpack(hq_reader *reader, const uint8_t *record, size_t size, const hq_key *key, bool is_kept,
-                       hq_loaded *loaded)
-{
-    hq_reason why = {""};
-    size_t true_size = key->object_size, own_size = 0;
-    uint64_t declared = size;
-    hq_error error = size == true_size ? HQ_OK : inflater_measure(record, size, &declared, &why);
-    if (!error && declared != true_size)
-        error = hq_fail(&why, HQ_EFORMAT, "its blocks hold %" PRIu64 " bytes, its key says %zu", declared, true_size);
-    if (error) {
-        damaged(reader, loaded->basket, why.text);
-        return error;
-    }
-    if (size == true_size && !is_kept) {
-        loaded->data = record;
-        return HQ_OK;
-    }
-    uint8_t *into = !is_kept && true_size <= reader->into_room ? reader->into : NULL;
-    if (!into) {
-        error = is_kept ? reserve(reader, &loaded->owned, &own_size, true_size)
-                        : reserve(reader, &reader->scratch, &reader->scratch_size, true_size);
-        if (error)
-            return error;
-        into = is_kept ? loaded->owned : reader->scratch;
-    }
-    if (size == true_size) {
-        memcpy(into, record, size);
-    } else {
-        error = inflater_run(reader->inflater, record, size, into, true_size, &why);
-        if (error)
-            damaged(reader, loaded->basket, why.text);
-    }
-    loaded->data = into;
-    return error;
-}
-
-static hq_error load_from_record(hq_reader *reader, const uint8_t *record, bool is_kept, hq_loaded *loaded)
-{
-    const hq_basket *basket = loaded->basket;
-    hq_bytes bytes = bytes_over(record, basket->size);
-    hq_key key;
-    uint32_t last;
-    hq_error error = read_basket_header(reader, &bytes, basket, &key, &last);
-    if (error)
-        return error;
-    error = unpack(reader, record + key.header_size, key.record_size - key.header_size, &key, is_kept, loaded);
-    if (error)
-        return error;
-    uint64_t entries = basket->last - basket->first;
-    loaded->border = last - key.header_size;
-    loaded->origin = key.header_size;
-    if (loaded->border < key.object_size) {
-        /* Their number comes first; it counts one more than there are entries. */
-        if ((key.object_size - loaded->border) / 4 < entries + 1 || load_u32(loaded->data + loaded->border) < entries)
-            return damaged(reader, basket, "it has fewer offsets than entries");
-        loaded->offsets = loaded->data + loaded->border + 4;
-    }
-    return HQ_OK;
-}
-
-/* Baskets that are fetched together: of a file of this machine those that lie near to each other, with what is between
- * them; of a server's file all that may be asked for in one go, and nothing else. */
-typedef struct hq_run {
-    size_t length; /* baskets */
-    size_t size;   /* bytes in memory */
-    bool is_packed;
-} hq_run;
-
-static hq_run plan_run(const hq_reader *reader, const hq_basket *baskets, size_t count)
-{
-    hq_run run = {.length = 1, .size = baskets[0].size, .is_packed = source_is_remote(&reader->place->file->source)};
-    for (; run.length < count && !baskets[run.length].embedded; run.length++) {
-        const hq_basket *next = &baskets[run.length];
-        uint64_t end = baskets[0].seek + run.size, size = run.size + next->size;
-        if (!run.is_packed) {
-            if (next->seek < end || next->seek - end > RUN_GAP)
-                break;
-            size = next->seek + next->size - baskets[0].seek;
-        }
-        if (size > (run.is_packed ? REMOTE_BYTES : RUN_BYTES) || size > reader->left / 2)
-            break;
-        run.size = (size_t)size;
-    }
-    return run;
-}
-
-static hq_error fetch_run(hq_reader *reader, const hq_basket *baskets, const hq_run *run)
-{
-    const hq_source *source = &reader->place->file->source;
-    hq_error error = reserve(reader, &reader->raw, &reader->raw_size, run->size);
-    if (error)
-        return error;
-    if (!run->is_packed) {
-        error = source_read(source, baskets[0].seek, run->size, reader->raw, reader->reason);
-    } else {
-        hq_stretch *stretches = hq_calloc(run->length, sizeof *stretches);
-        uint8_t *to = reader->raw;
-        for (size_t i = 0; i < run->length; to += baskets[i++].size)
-            stretches[i] = (hq_stretch){baskets[i].seek, baskets[i].size, to};
-        error = source_read_vector(source, stretches, run->length, reader->reason);
-        free(stretches);
-    }
-    return error ? hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name)
-                 : HQ_OK;
-}
-
-typedef hq_error use_basket(hq_reader *reader, hq_loaded *loaded, void *context);
-
-/* Gives the baskets to use, one after the other. What is kept is use's to release, also if use fails. */
-static hq_error each_basket(hq_reader *reader, const hq_basket *baskets, size_t count, bool is_kept, use_basket *use,
-                            void *context)
-{
-    hq_error error = HQ_OK;
-    hq_run run = {0};
-    const uint8_t *record = NULL;
-    for (size_t i = 0; i < count && !error; i++) {
-        const hq_basket *basket = &baskets[i];
-        hq_loaded loaded = {.basket = basket};
-        if (basket->embedded) {
-            loaded.data = basket->embedded;
-            loaded.border = basket->border;
-            loaded.offsets = basket->offsets;
-            loaded.origin = basket->origin;
-            error = use(reader, &loaded, context);
-            continue;
-        }
-        if (run.length > 0) {
-            record += run.is_packed ? baskets[i - 1].size : basket->seek - baskets[i - 1].seek;
-        } else {
-            if (basket->seek > reader->place->file->source.size)
-                return damaged(reader, basket, "it lies behind the end of the file");
-            run = plan_run(reader, basket, count - i);
-            error = fetch_run(reader, basket, &run);
-            if (error)
-                break;
-            record = reader->raw;
-        }
-        run.length--;
-        error = load_from_record(reader, record, is_kept, &loaded);
-        if (error)
-            free(loaded.owned);
-        else
-            error = use(reader, &loaded, context);
-    }
-    return error;
-}
+enum { VECTOR_COUNT_AT = 6 /* in the header of a vector's entry */ };
 
 /* The part of a column that lies in one basket. */
 typedef struct hq_part {
@@ -276,7 +38,8 @@ static void decode_values(const hq_reader *reader, uint8_t *to, const uint8_t *f
     }
     if (from != to)
         memmove(to, from, count * reader->plan->number.size);
-    number_swap(reader->plan->type, to, count);
+    if (!loaded->is_native)
+        number_swap(reader->plan->type, to, count);
 }
 
 /* Flat and fixed columns. */
@@ -293,7 +56,7 @@ static hq_error use_flat(hq_reader *reader, hq_loaded *loaded, void *context)
     const hq_basket *basket = loaded->basket;
     size_t value_size = hq_type_size(plan->type), raw_size = plan->number.size;
     if ((basket->last - basket->first) != loaded->border / plan->record_size || loaded->border % plan->record_size != 0)
-        return damaged(reader, basket, "its size does not fit its number of entries");
+        return reader_damaged(reader, basket, "its size does not fit its number of entries");
     hq_part part = part_of(basket, target->first, target->last);
     const uint8_t *from = loaded->data + (part.first - basket->first) * plan->record_size + plan->record_at;
     uint8_t *to = (uint8_t *)target->column->values + (part.first - target->first) * plan->length * value_size;
@@ -340,16 +103,16 @@ static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t co
     const hq_plan *plan = reader->plan;
     uint64_t entries = last - first, values;
     if (__builtin_mul_overflow(entries, plan->length, &values))
-        return too_large(reader, UINT64_MAX);
+        return reader_too_large(reader, UINT64_MAX);
     hq_column *column = new_regular(plan, entries, plan->dimension_count > 0 ? plan->dimensions[0] : 0, entries,
                                     plan->dimension_count > 0 ? plan->dimension_count - 1 : 0, values, reader->left);
     if (!column)
-        return too_large(reader, values);
+        return reader_too_large(reader, values);
     reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
     flat_target target = {column, first, last};
     if (plan->record_size == plan->length * plan->number.size)
         aim(reader, column, 0);
-    hq_error error = each_basket(reader, baskets, count, false, use_flat, &target);
+    hq_error error = reader_each_basket(reader, baskets, count, false, use_flat, &target);
     if (error)
         column_free(&column);
     else
@@ -532,12 +295,12 @@ static hq_error find_entries(hq_reader *reader, hq_loaded *loaded, jagged_target
                                basket->first - target->baskets[0].first, offsets);
     }
     if (wrong)
-        return damaged(reader, basket, wrong);
+        return reader_damaged(reader, basket, wrong);
     /* A basket has less than 2^32 values, so the sum wraps at most once. */
     uint64_t added = (uint32_t)(offsets[part.last - part.first - 1] - (uint32_t)target->values);
     target->values += added;
     if (target->values > UINT32_MAX)
-        return too_large(reader, target->values * hq_type_size(plan->type));
+        return reader_too_large(reader, target->values * hq_type_size(plan->type));
     return HQ_OK;
 }
 
@@ -575,26 +338,17 @@ static void copy_values(const hq_plan *plan, const jagged_target *target, const 
 static bool count_by_headers(const hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first,
                              uint64_t last, uint64_t *values_r)
 {
-    enum { FRONT = 512 };
     const hq_plan *plan = reader->plan;
-    const hq_source *source = &reader->place->file->source;
-    if (plan->shape != SHAPE_COUNTED || plan->length != 1 || plan->dimension_count > 0 || source_is_remote(source) ||
-        count == 0 || baskets[0].first != first || baskets[count - 1].last != last)
+    if (plan->shape != SHAPE_COUNTED || plan->length != 1 || plan->dimension_count > 0 ||
+        source_is_remote(&reader->place->file->source) || count == 0 || baskets[0].first != first ||
+        baskets[count - 1].last != last)
         return false;
     uint64_t values = 0;
     for (size_t i = 0; i < count; i++) {
-        uint8_t front[FRONT];
-        size_t size = baskets[i].size < FRONT ? baskets[i].size : FRONT;
-        hq_reason why;
-        hq_reader quiet = {.place = reader->place, .plan = plan, .reason = &why};
-        hq_key key;
-        uint32_t end;
-        if (baskets[i].embedded || source_read(source, baskets[i].seek, size, front, &why) != HQ_OK)
+        uint32_t size;
+        if (!reader_peek(reader, &baskets[i], &size))
             return false;
-        hq_bytes bytes = bytes_over(front, size);
-        if (read_basket_header(&quiet, &bytes, &baskets[i], &key, &end) != HQ_OK)
-            return false;
-        values += (end - key.header_size) / plan->number.size;
+        values += size / plan->number.size;
     }
     *values_r = values;
     return values <= UINT32_MAX;
@@ -614,7 +368,7 @@ static hq_error use_direct(hq_reader *reader, hq_loaded *loaded, void *context)
     if (error)
         return error;
     if (target->jagged.values > column->value_count)
-        return damaged(reader, loaded->basket, uneven);
+        return reader_damaged(reader, loaded->basket, uneven);
     uint8_t *to = (uint8_t *)column->values + before * hq_type_size(column->type);
     decode_values(reader, to, loaded->data + loaded->from, loaded, target->jagged.values - before);
     aim(reader, column, target->jagged.values);
@@ -627,7 +381,7 @@ static hq_error read_direct(hq_reader *reader, const hq_plan *counter, const hq_
 {
     hq_column *column = column_new(reader->plan->type, last - first, values, true, reader->left);
     if (!column)
-        return too_large(reader, values * hq_type_size(reader->plan->type));
+        return reader_too_large(reader, values * hq_type_size(reader->plan->type));
     reader->left -= column->bytes < reader->left ? column->bytes : reader->left;
     direct_target target = {.jagged = {.counter_plan = counter,
                                        .baskets = baskets,
@@ -638,7 +392,7 @@ static hq_error read_direct(hq_reader *reader, const hq_plan *counter, const hq_
                             .column = column};
     column->offsets[0] = 0;
     aim(reader, column, 0);
-    hq_error error = each_basket(reader, baskets, count, false, use_direct, &target);
+    hq_error error = reader_each_basket(reader, baskets, count, false, use_direct, &target);
     column_free(&target.jagged.counts);
     if (error) {
         column_free(&column);
@@ -660,21 +414,21 @@ static hq_error read_jagged(hq_reader *reader, const hq_plan *counter, const hq_
     if (count_by_headers(reader, baskets, count, first, last, &values))
         return read_direct(reader, counter, baskets, count, first, last, values, column_r);
     if (__builtin_mul_overflow(last - first + 1, sizeof *target.offsets, &offsets_size))
-        return too_large(reader, UINT64_MAX);
+        return reader_too_large(reader, UINT64_MAX);
     target.offsets = hq_try_alloc(offsets_size, reader->left);
     if (!target.offsets)
-        return too_large(reader, offsets_size);
+        return reader_too_large(reader, offsets_size);
     reader->left -= offsets_size;
     target.offsets[0] = 0;
     target.kept = hq_calloc(count, sizeof *target.kept);
-    error = each_basket(reader, baskets, count, true, use_jagged, &target);
+    error = reader_each_basket(reader, baskets, count, true, use_jagged, &target);
     if (error)
         goto done;
     const hq_plan *plan = reader->plan;
     hq_column *column = new_regular(plan, last - first, 0, target.values / plan->length, plan->dimension_count,
                                     target.values, reader->left);
     if (!column) {
-        error = too_large(reader, target.values * hq_type_size(plan->type));
+        error = reader_too_large(reader, target.values * hq_type_size(plan->type));
         goto done;
     }
     if (plan->length == 1)
@@ -715,7 +469,7 @@ static hq_error walk_basket(const hq_reader *reader, const hq_loaded *loaded, st
             uint64_t begin = load_u32(at) - loaded->origin;
             uint64_t end = entry + 1 < basket->last ? load_u32(at + 4) - loaded->origin : loaded->border;
             if (begin > end || end > loaded->border)
-                return damaged(reader, basket, outside);
+                return reader_damaged(reader, basket, outside);
             bytes = bytes_over(loaded->data, (size_t)end);
             bytes.at = (size_t)begin;
         }
@@ -724,7 +478,7 @@ static hq_error walk_basket(const hq_reader *reader, const hq_loaded *loaded, st
             char what[256];
             snprintf(what, sizeof what, "entry %" PRIu64 ", byte %zu of the basket's data: %s", entry, bytes.wrong_at,
                      bytes.wrong);
-            return damaged(reader, basket, what);
+            return reader_damaged(reader, basket, what);
         }
     }
     return HQ_OK;
@@ -745,11 +499,11 @@ static hq_error read_streamed(hq_reader *reader, const hq_basket *baskets, size_
     streamed_target target = {.first = first, .last = last};
     target.kept = hq_calloc(count, sizeof *target.kept);
     hq_column *column = NULL;
-    hq_error error = each_basket(reader, baskets, count, true, use_streamed, &target);
+    hq_error error = reader_each_basket(reader, baskets, count, true, use_streamed, &target);
     if (!error) {
         column = objects_column(plan->path, &target.harvest, last - first, reader->left);
         if (!column)
-            error = too_large(reader, target.harvest.values * hq_type_size(plan->type));
+            error = reader_too_large(reader, target.harvest.values * hq_type_size(plan->type));
     }
     if (!error) {
         target.harvest = (hq_harvest){.column = column};
