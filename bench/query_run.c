@@ -4,11 +4,15 @@
  *     query_run FILE TREE ROUNDS QUERIES [NAME...]
  *
  * FILE is NanoAOD-like: MET_pt, MET_phi and the collections Jet, Muon and Electron; its columns are read by hq's own
- * reader. QUERIES is the folder of NAME.py. Prints one JSON document; bench/query makes a table of it.
+ * reader. QUERIES is the folder of NAME.py. Each query also runs from the file, as a worker does: partition by
+ * partition its columns are read and looped over, the file being in the page cache. Prints one JSON document;
+ * bench/query makes a table of it.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -16,7 +20,14 @@
 #include "query/code.h"
 #include "query_c.h"
 
-enum { MAX_COLUMNS = 32, MAX_ROUNDS = 1000, COMPILATIONS = 15 };
+enum {
+    MAX_COLUMNS = 32,
+    MAX_ROUNDS = 1000,
+    COMPILATIONS = 15,
+    FILE_ROUNDS = 5,    /* from the file, at most */
+    PARTITION = 200000, /* entries, at least */
+    READ_BYTES = 1 << 20,
+};
 
 /* Of this thread alone: the machine may be shared. */
 static int64_t cpu_us(void)
@@ -27,7 +38,10 @@ static int64_t cpu_us(void)
 }
 
 typedef struct loaded {
+    const char *path;
     hq_tree *tree;
+    uint64_t *borders; /* of partitions */
+    size_t border_count;
     hq_column *columns[MAX_COLUMNS]; /* each read once, when it is first asked for */
     const char *names[MAX_COLUMNS];
     size_t count;
@@ -146,6 +160,64 @@ static void compile(compiled *subject, const char *path, const hq_schema *schema
     free(text);
 }
 
+static void find_partitions(loaded *table)
+{
+    uint64_t *all = NULL;
+    size_t count = 0;
+    tree_borders(table->tree, &all, &count);
+    table->borders = hq_calloc(count + 1, sizeof *table->borders);
+    for (size_t i = 1; i < count; i++)
+        if (all[i] - table->borders[table->border_count] >= PARTITION || i + 1 == count)
+            table->borders[++table->border_count] = all[i];
+    table->border_count++;
+    free(all);
+}
+
+/* So that it is in the page cache. */
+static void read_file(const char *path)
+{
+    void *buffer = hq_alloc(READ_BYTES);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && read(fd, buffer, READ_BYTES) > 0)
+        ;
+    if (fd >= 0)
+        close(fd);
+    free(buffer);
+}
+
+/* Reads one partition's columns and loops over them; gives what the reading took. */
+static int64_t run_partition(const compiled *subject, const loaded *table, size_t number, hq_histset *hists)
+{
+    uint64_t first = table->borders[number], last = table->borders[number + 1];
+    size_t count = program_column_count(subject->program);
+    hq_column *columns[MAX_COLUMNS] = {0};
+    hq_reason reason = {0};
+    int64_t begun = cpu_us();
+    for (size_t i = 0; i < count; i++)
+        if (tree_read(table->tree, program_column(subject->program, i)->name, first, last, SIZE_MAX, &columns[i],
+                      &reason) != HQ_OK)
+            die("reading a column", reason.text);
+    int64_t read_us = cpu_us() - begun;
+    hq_run run = {.columns = (const hq_column *const *)columns, .entries = last - first};
+    if (code_run(subject->code, &run, hists, &reason) != HQ_OK)
+        die("running the query", reason.text);
+    for (size_t i = 0; i < count; i++)
+        column_free(&columns[i]);
+    return read_us;
+}
+
+/* From the file to the histograms. */
+static int64_t run_from_file(const compiled *subject, const loaded *table, hq_histset *hists, int64_t *read_us_r)
+{
+    read_file(table->path);
+    histset_reset(hists);
+    *read_us_r = 0;
+    int64_t begun = cpu_us();
+    for (size_t i = 0; i + 1 < table->border_count; i++)
+        *read_us_r += run_partition(subject, table, i, hists);
+    return cpu_us() - begun;
+}
+
 static int64_t run_hq(const compiled *subject, loaded *table, hq_histset *hists)
 {
     const hq_column *columns[MAX_COLUMNS];
@@ -199,12 +271,22 @@ static void measure(const query_by_hand *by_hand, const char *folder, loaded *ta
     }
     int64_t fills = 0;
     int64_t differences = count_differences(hists, by_hand, counts, &fills);
+    int64_t file_us[FILE_ROUNDS], read_us[FILE_ROUNDS];
+    size_t file_rounds = rounds < FILE_ROUNDS ? rounds : FILE_ROUNDS;
+    for (size_t i = 0; i < file_rounds; i++)
+        file_us[i] = run_from_file(&subject, table, hists, &read_us[i]);
+    int64_t file_differences = count_differences(hists, by_hand, counts, &fills);
     printf("%s\n    {\"name\": \"%s\", \"what\": \"%s\", \"fills\": %lld, \"differences\": %lld", is_first ? "" : ",",
            by_hand->name, by_hand->what, (long long)fills, (long long)differences);
     print_times("compile", subject.compile_us, COMPILATIONS);
     print_times("hq", hq_us, rounds);
     print_times("c", c_us, rounds);
-    printf("}");
+    print_times("file", file_us, file_rounds);
+    print_times("file_read", read_us, file_rounds);
+    printf(",\n     \"file_differences\": %lld, \"columns\": [", (long long)file_differences);
+    for (size_t i = 0; i < program_column_count(subject.program); i++)
+        printf("%s\"%s\"", i ? ", " : "", program_column(subject.program, i)->name);
+    printf("]}");
     fflush(stdout);
     histset_free(&hists);
     code_free(&subject.code);
@@ -225,11 +307,13 @@ int main(int argc, char **argv)
     size_t rounds = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
     if (rounds < 1 || rounds > MAX_ROUNDS)
         die("usage", "query_run FILE TREE ROUNDS QUERIES [NAME...]");
+    hq_memory_reuse();
     hq_reason reason = {0};
     hq_file *file = NULL;
-    loaded table = {0};
+    loaded table = {.path = argv[1]};
     if (rootfile_open(argv[1], &file, &reason) != HQ_OK || tree_open(file, argv[2], &table.tree, &reason) != HQ_OK)
         die(argv[1], reason.text);
+    find_partitions(&table);
     query_events events = events_of(&table);
     printf("{\"events\": %zu, \"jets\": %u, \"muons\": %u, \"electrons\": %u, \"rounds\": %zu,\n \"queries\": [",
            events.count, events.jets.offsets[events.count], events.muons.offsets[events.count],
@@ -245,6 +329,7 @@ int main(int argc, char **argv)
         column_free(&table.columns[i]);
         free((char *)table.names[i]);
     }
+    free(table.borders);
     tree_close(&table.tree);
     rootfile_close(&file);
     return 0;

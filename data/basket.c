@@ -97,9 +97,25 @@ static hq_column *new_regular(const hq_plan *plan, uint64_t entries, uint32_t en
     return column;
 }
 
+/* Before there is memory for a column: that its baskets are large enough to hold the entries that they are said to. */
+static hq_error check_sizes(const hq_reader *reader, const hq_basket *baskets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const hq_basket *basket = &baskets[i];
+        uint64_t entries = basket->last - basket->first, most;
+        most = basket->embedded ? basket->border : basket->size * (uint64_t)INFLATER_MOST;
+        if (entries > most / reader->plan->record_size)
+            return reader_damaged(reader, basket, "it is too small for its number of entries");
+    }
+    return HQ_OK;
+}
+
 static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t count, uint64_t first, uint64_t last,
                           hq_column **column_r)
 {
+    hq_error error = check_sizes(reader, baskets, count);
+    if (error)
+        return error;
     const hq_plan *plan = reader->plan;
     uint64_t entries = last - first, values;
     if (__builtin_mul_overflow(entries, plan->length, &values))
@@ -112,7 +128,7 @@ static hq_error read_flat(hq_reader *reader, const hq_basket *baskets, size_t co
     flat_target target = {column, first, last};
     if (plan->record_size == plan->length * plan->number.size)
         aim(reader, column, 0);
-    hq_error error = reader_each_basket(reader, baskets, count, false, use_flat, &target);
+    error = reader_each_basket(reader, baskets, count, false, use_flat, &target);
     if (error)
         column_free(&column);
     else

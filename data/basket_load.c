@@ -137,26 +137,38 @@ static hq_error load_from_record(hq_reader *reader, const uint8_t *record, bool 
     return set_offsets(reader, loaded, loaded->data + loaded->border, key.object_size - loaded->border);
 }
 
-/* What lies at the front of a basket, of this machine's files; false if it cannot be had so simply. */
-static bool read_front(const hq_reader *reader, const hq_basket *basket, hq_key *key_r, uint32_t *last_r)
+/* What lies at the front of a basket. */
+typedef struct basket_front {
+    hq_key key;
+    uint32_t last; /* where its data end */
+    bool is_stored;
+} basket_front;
+
+/* Of a file of this machine; false if it cannot be had so simply, or speaks of more bytes than its record can hold. */
+static bool read_front(const hq_reader *reader, const hq_basket *basket, basket_front *front_r)
 {
-    uint8_t front[FRONT];
+    uint8_t raw[FRONT];
     size_t size = basket->size < FRONT ? basket->size : FRONT;
     hq_reason why;
     hq_reader quiet = {.place = reader->place, .plan = reader->plan, .reason = &why};
-    if (basket->embedded || source_read(&reader->place->file->source, basket->seek, size, front, &why) != HQ_OK)
+    const hq_key *key = &front_r->key;
+    if (basket->embedded || source_read(&reader->place->file->source, basket->seek, size, raw, &why) != HQ_OK)
         return false;
-    hq_bytes bytes = bytes_over(front, size);
-    return read_basket_header(&quiet, &bytes, basket, key_r, last_r) == HQ_OK;
+    hq_bytes bytes = bytes_over(raw, size);
+    if (read_basket_header(&quiet, &bytes, basket, &front_r->key, &front_r->last) != HQ_OK || key->header_size > size)
+        return false;
+    uint64_t packed = key->record_size - key->header_size;
+    front_r->is_stored = packed == key->object_size;
+    return front_r->is_stored ||
+           key->object_size <= inflater_most(raw + key->header_size, size - key->header_size, packed);
 }
 
 bool reader_peek(const hq_reader *reader, const hq_basket *basket, uint32_t *data_size_r)
 {
-    hq_key key;
-    uint32_t last;
-    if (!read_front(reader, basket, &key, &last))
+    basket_front front;
+    if (!read_front(reader, basket, &front))
         return false;
-    *data_size_r = last - key.header_size;
+    *data_size_r = front.last - front.key.header_size;
     return true;
 }
 
@@ -166,16 +178,16 @@ static hq_error load_stored(hq_reader *reader, hq_loaded *loaded, bool *is_done_
 {
     const hq_basket *basket = loaded->basket;
     const hq_source *source = &reader->place->file->source;
-    hq_key key;
-    uint32_t last;
+    basket_front front;
     *is_done_r = reader->into && basket->size >= DIRECT_AT && !source_is_remote(source) &&
-                 read_front(reader, basket, &key, &last) && key.record_size - key.header_size == key.object_size &&
-                 last - key.header_size <= reader->into_room;
+                 read_front(reader, basket, &front) && front.is_stored &&
+                 front.last - front.key.header_size <= reader->into_room;
     if (!*is_done_r)
         return HQ_OK;
-    size_t data_size = last - key.header_size, table_size = key.object_size - data_size,
+    const hq_key *key = &front.key;
+    size_t data_size = front.last - key->header_size, table_size = key->object_size - data_size,
            width = reader->plan->number.size;
-    uint64_t from = basket->seek + key.header_size;
+    uint64_t from = basket->seek + key->header_size;
     hq_error error = HQ_OK;
     for (size_t at = 0; at < data_size && !error; at += PIECE) {
         size_t size = data_size - at < PIECE ? data_size - at : PIECE;
@@ -191,7 +203,7 @@ static hq_error load_stored(hq_reader *reader, hq_loaded *loaded, bool *is_done_
     loaded->data = reader->into;
     loaded->is_native = true;
     loaded->border = (uint32_t)data_size;
-    loaded->origin = key.header_size;
+    loaded->origin = key->header_size;
     return table_size > 0 ? set_offsets(reader, loaded, reader->scratch, table_size) : HQ_OK;
 }
 

@@ -52,20 +52,34 @@ static size_t load_u24le(const uint8_t *from)
     return (size_t)from[0] | (size_t)from[1] << 8 | (size_t)from[2] << 16;
 }
 
+enum { MOST_LZMA = 1 << 14 };
+
+static const struct {
+    char name[3];
+    uint32_t most;     /* how many true bytes one compressed byte can stand for, about; */
+    bool is_told_most; /* and whether that is a law of the format, so that it is checked */
+} kinds[BLOCK_KINDS] = {[ZLIB] = {"ZL", 1032, true},
+                        [LZMA] = {"XZ", MOST_LZMA, false},
+                        [LZ4] = {"L4", 255, true},
+                        [ZSTD] = {"ZS", INFLATER_MOST, false},
+                        [OLD] = {"CS", 1032, true}};
+
+/* The kind of block that a header begins; BLOCK_KINDS if it is none. */
+static block_kind kind_of(const uint8_t *header)
+{
+    block_kind kind = ZLIB;
+    while (kind < BLOCK_KINDS && memcmp(header, kinds[kind].name, 2) != 0)
+        kind++;
+    return kind;
+}
+
 static hq_error next_block(const uint8_t *record, size_t size, size_t *at_p, block *block_r, hq_reason *reason)
 {
-    static const struct {
-        char name[3];
-        uint32_t most; /* how many true bytes one compressed byte can stand for; 0 if there is no such bound */
-    } kinds[BLOCK_KINDS] = {
-        [ZLIB] = {"ZL", 1032}, [LZMA] = {"XZ", 0}, [LZ4] = {"L4", 255}, [ZSTD] = {"ZS", 0}, [OLD] = {"CS", 1032}};
     size_t at = *at_p;
     if (size - at < BLOCK_HEADER)
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block's header is cut off", at);
     const uint8_t *header = record + at;
-    block_kind kind = ZLIB;
-    while (kind < BLOCK_KINDS && memcmp(header, kinds[kind].name, 2) != 0)
-        kind++;
+    block_kind kind = kind_of(header);
     if (kind == BLOCK_KINDS)
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block of no known kind (%02x %02x)",
                        at, header[0], header[1]);
@@ -74,7 +88,7 @@ static hq_error next_block(const uint8_t *record, size_t size, size_t *at_p, blo
     if (block_r->size > size - at || (kind == LZ4 && block_r->size < LZ4_CHECKSUM))
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: a block of %zu bytes where %zu are left",
                        at, block_r->size, size - at);
-    if (kinds[kind].most && block_r->true_size > (uint64_t)block_r->size * kinds[kind].most)
+    if (kinds[kind].is_told_most && block_r->true_size > (uint64_t)block_r->size * kinds[kind].most)
         return hq_fail(reason, HQ_EFORMAT, "byte %zu of the compressed record: %zu bytes cannot hold %zu", at,
                        block_r->size, block_r->true_size);
     *at_p = at + block_r->size;
@@ -93,6 +107,12 @@ hq_error inflater_measure(const uint8_t *record, size_t size, uint64_t *true_siz
     }
     *true_size_r = sum;
     return HQ_OK;
+}
+
+uint64_t inflater_most(const uint8_t *front, size_t front_size, uint64_t size)
+{
+    block_kind kind = front_size < BLOCK_HEADER ? BLOCK_KINDS : kind_of(front);
+    return kind == BLOCK_KINDS ? 0 : size * kinds[kind].most;
 }
 
 static bool inflate_zlib(hq_inflater *inflater, const block *in, uint8_t *out)

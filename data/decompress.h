@@ -13,6 +13,9 @@
 
 #include "base/error.h"
 
+/* How many true bytes a compressed byte of any kind can stand for: Zstandard has four bytes for 128 KiB of one value. */
+enum { INFLATER_MOST = 1 << 15 };
+
 /* The working memory of the decompressors, made when first needed. One thread at a time. */
 typedef struct hq_inflater hq_inflater;
 
@@ -22,6 +25,10 @@ void inflater_free(hq_inflater **inflater_p);
 /* The true size of a record as its block headers tell it; HQ_EFORMAT, HQ_EUNSUPPORTED. It needs no memory, so that a
  * size that no block confirms is found before any is taken. */
 hq_error inflater_measure(const uint8_t *record, size_t size, uint64_t *true_size_r, hq_reason *reason);
+
+/* The most bytes that a compressed record of so many can stand for, whose first block begins with front (of which size
+ * bytes are there): what one byte of its kind can, for all of them. 0 if it begins with no block. */
+uint64_t inflater_most(const uint8_t *front, size_t front_size, uint64_t size);
 
 /* Fills out, which is exactly the record's true size. */
 hq_error inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,

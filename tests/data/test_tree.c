@@ -535,6 +535,60 @@ static void test_identity_follows_the_content(void **state)
     rootfile_close(&other);
 }
 
+static void store_u32(uint8_t *to, uint32_t value)
+{
+    uint32_t raw = __builtin_bswap32(value);
+    memcpy(to, &raw, sizeof raw);
+}
+
+/* Lets every basket of the image say that it holds two GiB; their number. */
+static size_t exaggerate_baskets(image *lying)
+{
+    enum { CLASS_AT = 26, OBJECT_SIZE_AT = 6, LAST_AT = 14, MUCH = 0x7FFFFF00 };
+    static const char class_name[] = "\7TBasket";
+    size_t count = 0;
+    for (size_t at = CLASS_AT; at + 600 < lying->size; at++) {
+        if (memcmp(lying->bytes + at, class_name, strlen(class_name)) != 0)
+            continue;
+        uint8_t *header = lying->bytes + at + strlen(class_name);
+        header += 1 + header[0]; /* the branch's name, */
+        header += 1 + header[0]; /* the tree's */
+        store_u32(lying->bytes + at - CLASS_AT + OBJECT_SIZE_AT, MUCH);
+        store_u32(header + LAST_AT, MUCH);
+        count++;
+    }
+    return count;
+}
+
+/* No memory is taken for what a basket's header says: if it were, these reads would end at the limit, with HQ_ELIMIT.
+ */
+static void test_lying_headers_get_no_memory(void **state)
+{
+    (void)state;
+    static const char *const samples[] = {"uproot-HZZ-zlib.root", "uproot-HZZ-lz4.root",
+                                          "uproot-HZZ-uncompressed.root"};
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        image lying = load_sample(samples[i]);
+        assert_true(exaggerate_baskets(&lying) > 50);
+        hq_reason reason = {""};
+        hq_file *file = NULL;
+        hq_tree *tree = NULL;
+        assert_int_equal(rootfile_open_memory("image", lying.bytes, lying.size, MEMORY_LIMIT, &file, &reason), HQ_OK);
+        assert_int_equal(tree_open(file, "events", &tree, &reason), HQ_OK);
+        const hq_schema *schema = tree_schema(tree);
+        for (size_t j = 0; j < schema->count; j++) {
+            hq_column *column = NULL;
+            assert_int_equal(
+                tree_read(tree, schema->fields[j].name, 0, tree_entries(tree), MEMORY_LIMIT, &column, &reason),
+                HQ_EFORMAT);
+            assert_non_null(strstr(reason.text, "basket"));
+        }
+        tree_close(&tree);
+        rootfile_close(&file);
+        free(lying.bytes);
+    }
+}
+
 static void test_blocks_are_measured(void **state)
 {
     (void)state;
@@ -545,6 +599,9 @@ static void test_blocks_are_measured(void **state)
     assert_int_equal(inflater_measure(strange, sizeof strange, &size, &reason), HQ_EFORMAT);
     assert_int_equal(inflater_measure(bomb, sizeof bomb, &size, &reason), HQ_EFORMAT);
     assert_int_equal(inflater_measure(strange, 5, &size, &reason), HQ_EFORMAT);
+    assert_int_equal(inflater_most(bomb, sizeof bomb, 1000), 1032000);
+    assert_int_equal(inflater_most(bomb, 8, 1000), 0);
+    assert_int_equal(inflater_most(strange, sizeof strange, 1000), 0);
 }
 
 /* "CS" is deflate as it is: here one stored block of three bytes. */
@@ -575,7 +632,7 @@ int main(void)
         cmocka_unit_test(test_collections_come_from_counters),  cmocka_unit_test(test_collection_names),
         cmocka_unit_test(test_borders_are_those_of_baskets),    cmocka_unit_test(test_threads_share_a_tree),
         cmocka_unit_test(test_identity_follows_the_content),    cmocka_unit_test(test_blocks_are_measured),
-        cmocka_unit_test(test_old_compression_is_undone),
+        cmocka_unit_test(test_old_compression_is_undone),       cmocka_unit_test(test_lying_headers_get_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
