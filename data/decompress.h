@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 
-/* How many true bytes a compressed byte of any kind can stand for: Zstandard has four bytes for 128 KiB of one value. */
+/* How many true bytes a compressed byte of any kind can stand for: Zstandard has four for 128 KiB of one value. */
 enum { INFLATER_MOST = 1 << 15 };
 
 /* The working memory of the decompressors, made when first needed. One thread at a time. */
