@@ -108,8 +108,9 @@ void workers_members(void *context, hq_error error, const char *detail, const hq
             continue;
         bool is_there = is_member(node, members, count);
         if (node->was_member && !is_there) {
-            broker->counters.workers_lost++;
-            give_up(broker, node, "is gone from the coordinator");
+            /* One that drains may have gone as it should, and its BYE is still on the way. */
+            broker->counters.workers_lost += !node->is_draining;
+            give_up(broker, node, node->is_draining ? "leaves" : "is gone from the coordinator");
         } else {
             node->was_member |= is_there;
         }
