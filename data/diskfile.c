@@ -216,9 +216,10 @@ diskfile_verdict diskfile_read(int fd, const hq_cache_key *key, size_t limit, hq
         return DISKFILE_NONE;
     if (!is_head_of(&h, key) || !texts_are_right(fd, key))
         return DISKFILE_DAMAGED;
-    hq_column *column = room_for(&h, limit);
+    /* A head that speaks of more than the file has is not believed, whatever its checksum. */
+    hq_column *column = room_for(&h, *size_r < limit ? *size_r : limit);
     if (!column)
-        return DISKFILE_NONE;
+        return *size_r < limit ? DISKFILE_DAMAGED : DISKFILE_NONE;
     array arrays[MOST_ARRAYS];
     size_t count;
     diskfile_verdict verdict = lay_out(key, column, arrays, &count) == *size_r ? DISKFILE_NONE : DISKFILE_DAMAGED;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
+#include <xxhash.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -298,6 +299,44 @@ static void offsets_that_lead_astray_are_not_followed(void **state)
     assert_int_equal(each_file(f, NULL, NULL, NULL), 0);
 }
 
+/* Makes the head speak of 2^30 values, with the right checksum. */
+static void boast(const char *path, void *context)
+{
+    enum { VALUE_COUNT_AT = 56, CHECK_AT = 120, HEAD = 128 };
+    (void)context;
+    static const char texts[] = "eventsMuon_pt";
+    uint8_t bytes[HEAD + sizeof texts - 1];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
+    assert_memory_equal(bytes + HEAD, texts, sizeof texts - 1);
+    uint64_t count;
+    memcpy(&count, bytes + VALUE_COUNT_AT, sizeof count);
+    assert_int_equal(count, ENTRIES);
+    count = (uint64_t)1 << 30;
+    memcpy(bytes + VALUE_COUNT_AT, &count, sizeof count);
+    uint8_t checked[CHECK_AT + sizeof texts - 1];
+    memcpy(checked, bytes, CHECK_AT);
+    memcpy(checked + CHECK_AT, texts, sizeof texts - 1);
+    uint64_t check = XXH3_64bits(checked, sizeof checked);
+    memcpy(bytes + CHECK_AT, &check, sizeof check);
+    rewind(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
+    fclose(file);
+}
+
+static void a_head_that_speaks_of_more_than_there_is_is_not_believed(void **state)
+{
+    fixture *f = *state;
+    put(f->disk, f->cache, 3, 0);
+    disk_flush(f->disk);
+    assert_int_equal(each_file(f, boast, NULL, NULL), 1);
+    assert_false(has(f, 3, 0));
+    hq_disk_counts counts;
+    disk_count(f->disk, &counts);
+    assert_int_equal(counts.damaged, 1);
+}
+
 static void write_text(const fixture *f, const char *name, long age_s)
 {
     char *path = hq_format("%s/%s", f->folder, name);
@@ -488,6 +527,7 @@ int main(void)
         A_TEST(what_is_damaged_is_deleted_and_counted),
         A_TEST(another_columns_file_is_none_of_it),
         A_TEST(offsets_that_lead_astray_are_not_followed),
+        A_TEST(a_head_that_speaks_of_more_than_there_is_is_not_believed),
         A_TEST(files_of_other_names_are_left_alone),
         A_TEST(the_limit_holds),
         A_TEST(a_loop_longer_than_the_folder_has_its_share),
