@@ -69,7 +69,9 @@ static void take_plan(void *taker, const hq_record *record)
     hq_reason reason;
     if (!of || recalled->plans[of->file].tree)
         return;
-    if (fileplan_decode(record->bytes, record->size, &plan, &reason))
+    if (record->size > MAX_PLAN)
+        found_bad(recalled, &record->key, "it is longer than any that is kept");
+    else if (fileplan_decode(record->bytes, record->size, &plan, &reason))
         found_bad(recalled, &record->key, reason.text);
     else
         recalled->plans[of->file] = plan;
@@ -83,7 +85,9 @@ static void take_schema(void *taker, const hq_record *record)
     hq_reason reason;
     if (!find_sought(recalled, &record->key))
         return;
-    if (memcmp(&is, &record->key, sizeof is) != 0) {
+    if (record->size > MAX_SCHEMA) {
+        found_bad(recalled, &record->key, "it is longer than any that is kept");
+    } else if (memcmp(&is, &record->key, sizeof is) != 0) {
         found_bad(recalled, &record->key, "its bytes are not those that it is named for");
     } else if (schema_decode(record->bytes, record->size, &schema, &reason)) {
         found_bad(recalled, &record->key, reason.text);
