@@ -30,6 +30,7 @@ static void copy_settings(hq_broker_settings *copy, const hq_broker_settings *se
     copy->store = hq_strdup(settings->store);
     copy->datasets = hq_strdup(settings->datasets);
     copy->shares = hq_strdup(settings->shares);
+    copy->remote.ca = hq_strdup(settings->remote.ca);
 }
 
 static void free_settings(hq_broker_settings *settings)
@@ -41,6 +42,7 @@ static void free_settings(hq_broker_settings *settings)
     free(settings->store);
     free(settings->datasets);
     free(settings->shares);
+    free(settings->remote.ca);
 }
 
 /* "tcp://0.0.0.0:5570" as others reach it: "tcp://<advertise>:5570". */

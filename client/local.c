@@ -68,7 +68,8 @@ static hq_error start_broker(hq_local *local, const hq_local_settings *settings,
                                  .max_queries = MAX_QUERIES,
                                  .max_subtasks = MAX_SUBTASKS,
                                  .query_memory = QUERY_MEMORY,
-                                 .store_patience_ms = STORE_PATIENCE_MS};
+                                 .store_patience_ms = STORE_PATIENCE_MS,
+                                 .remote = *settings->remote};
     hq_error error = broker_new(&broker, &local->broker, reason);
     free(front);
     free(back);
@@ -91,7 +92,8 @@ hq_error local_start(const hq_local_settings *settings, hq_local **local_r, hq_r
                                      .slots = settings->threads,
                                      .memory = settings->memory,
                                      .readers = settings->threads == 1 ? 0 : READERS,
-                                     .open_files = OPEN_FILES};
+                                     .open_files = OPEN_FILES,
+                                     .remote = *settings->remote};
         error = worker_new(&worker, &local->worker, reason);
         free(back);
     }

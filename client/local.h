@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/remote.h"
 
 typedef struct hq_local hq_local;
 
@@ -15,6 +16,7 @@ typedef struct hq_local_settings {
     int64_t threads;      /* executors; 0 for one a core. With 1 nothing is read ahead: it is all that computes */
     int64_t memory;       /* bytes of the column cache */
     int64_t limit_ms;     /* time a subtask may take; 0 for no limit */
+    const hq_remote_settings *remote;
 } hq_local_settings;
 
 hq_error local_start(const hq_local_settings *settings, hq_local **local_r, hq_reason *reason);

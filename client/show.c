@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "data/remote.h"
 #include "data/source.h"
 #include "data/tree.h"
 
@@ -35,6 +36,7 @@ static const char usage[] =
     "lists;\n"
     "                         NaN and Infinity as they are, which Python's json reads\n"
     "  --entries FIRST:LAST   only the entries from FIRST up to LAST, exclusive; either may be left out\n"
+    "  --remote-ca PATH       certificates that https servers are trusted by, in a file or a folder (or HQ_REMOTE_CA)\n"
     "  --help                 this text\n"
     "  --version              the version\n"
     "\n"
@@ -44,6 +46,7 @@ typedef struct show_options {
     char *path, *tree; /* tree NULL: all of them, or the only one */
     const char *column;
     uint64_t first, last;
+    hq_remote_settings remote;
     bool wants_json;
 } show_options;
 
@@ -105,13 +108,18 @@ static bool parse_range(const char *text, show_options *options)
 static int parse_options(int argc, char **argv, show_options *options)
 {
     static const struct option known[] = {
-        {"json", no_argument, NULL, 'j'},          {"values", required_argument, NULL, 'v'},
-        {"entries", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {0},
+        {"json", no_argument, NULL, 'j'},
+        {"values", required_argument, NULL, 'v'},
+        {"entries", required_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"remote-ca", required_argument, NULL, 'c'},
+        {0},
     };
     bool has_range = false;
     int option;
     options->last = UINT64_MAX;
+    options->remote.ca = getenv("HQ_REMOTE_CA");
     while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         switch (option) {
         case 'j':
@@ -126,6 +134,9 @@ static int parse_options(int argc, char **argv, show_options *options)
                 break;
             complain("--entries wants FIRST:LAST, as in --entries 0:100");
             return EXIT_WRONG_USE;
+        case 'c':
+            options->remote.ca = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             return EXIT_DONE;
@@ -535,10 +546,12 @@ int main(int argc, char **argv)
         return code;
     hq_reason reason = {""};
     hq_file *file = NULL;
-    hq_error error = rootfile_open(options.path, &file, &reason);
+    hq_remote *remote = remote_new(&options.remote);
+    hq_error error = rootfile_open_through(remote, options.path, &file, &reason);
     if (!error)
         error = show_file(file, &options, &reason);
     rootfile_close(&file);
+    remote_free(&remote);
     free(options.path);
     free(options.tree);
     if (error)

@@ -45,6 +45,7 @@ typedef struct settings {
     char *where, *weight;
     char *broker, *coordinator, *user, *json, *attach, *store, *datasets;
     int64_t priority, partition_entries, timeout_ms, threads, memory, limit_ms;
+    hq_remote_settings remote;
     int log_level;
 } settings;
 
@@ -174,6 +175,7 @@ static const hq_option options[] = {
      .offset = AT(memory),
      .fallback = "1G",
      .help = "Bytes of the column cache."},
+    HQ_REMOTE_OPTIONS(AT(remote)),
     {.name = "store",
      .kind = HQ_OPTION_TEXT,
      .offset = AT(store),
@@ -546,8 +548,12 @@ static int ask(const settings *s, const char *endpoint, const char *name, const 
 static int ask_local(const settings *s, const char *name, const char *text, const hq_arguments *arguments)
 {
     char *store = s->store ? hq_strdup(s->store) : find_local_store();
-    const hq_local_settings local_settings = {
-        .store = store, .datasets = s->datasets, .threads = s->threads, .memory = s->memory, .limit_ms = s->limit_ms};
+    const hq_local_settings local_settings = {.store = store,
+                                              .datasets = s->datasets,
+                                              .threads = s->threads,
+                                              .memory = s->memory,
+                                              .limit_ms = s->limit_ms,
+                                              .remote = &s->remote};
     hq_local *local = NULL;
     hq_reason reason = {{0}};
     hq_error error = local_start(&local_settings, &local, &reason);

@@ -20,6 +20,7 @@ typedef struct hq_remote_settings {
     int64_t timeout_ms; /* for a connection to come about, and without a byte of an answer */
     int64_t attempts;   /* in a row that get nothing */
     int64_t backoff_ms; /* the wait after the first of them; 0: 100 ms */
+    char *ca;           /* certificates that HTTPS servers are trusted by, in a file or a folder; NULL: the system's */
 } hq_remote_settings;
 
 /* The rows of a program's table for them; at is the offset of the hq_remote_settings within the program's settings. */
@@ -44,9 +45,15 @@ typedef struct hq_remote_settings {
          .fallback = "5",                                                                                              \
          .min = 1,                                                                                                     \
          .max = 100,                                                                                                   \
-         .help = "How often in a row a read of a server's file may fail for a reason that may pass."}
+         .help = "How often in a row a read of a server's file may fail for a reason that may pass."},                 \
+        {.name = "remote-ca",                                                                                          \
+         .kind = HQ_OPTION_TEXT,                                                                                       \
+         .offset = (at) + offsetof(hq_remote_settings, ca),                                                            \
+         .argument = "PATH",                                                                                           \
+         .help = "Certificates of the authorities that https servers are trusted by: a file of them, or a folder as "  \
+                 "c_rehash makes it. Unset: the system's."}
 
-/* Thread-safe from then on. NULL, or a field of 0, stands for the defaults above. */
+/* Thread-safe from then on. The settings are copied; NULL, or a field of 0, stands for the defaults above. */
 hq_remote *remote_new(const hq_remote_settings *settings);
 /* Its files must be closed before. Logs what it came to, if it was used. */
 void remote_free(hq_remote **remote_p);

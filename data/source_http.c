@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -289,6 +290,13 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *context)
     return size;
 }
 
+static void trust(CURL *easy, const char *ca)
+{
+    struct stat status;
+    if (ca)
+        curl_easy_setopt(easy, stat(ca, &status) == 0 && S_ISDIR(status.st_mode) ? CURLOPT_CAPATH : CURLOPT_CAINFO, ca);
+}
+
 /* What stays the same for all requests. */
 static CURL *make_easy(const hq_remote *remote)
 {
@@ -300,6 +308,7 @@ static CURL *make_easy(const hq_remote *remote)
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "hq/" HQ_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    trust(easy, remote->settings.ca);
     curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);

@@ -30,6 +30,7 @@ hq_remote *remote_new(const hq_remote_settings *settings)
     if (settings)
         remote->settings = *settings;
     hq_remote_settings *own = &remote->settings;
+    own->ca = hq_strdup(own->ca);
     own->requests = own->requests ? own->requests : DEFAULT_REQUESTS;
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : DEFAULT_TIMEOUT_MS;
     own->attempts = own->attempts ? own->attempts : DEFAULT_ATTEMPTS;
@@ -63,6 +64,7 @@ void remote_free(hq_remote **remote_p)
                counts.files, counts.requests, counts.bytes, counts.wanted, counts.retries, counts.failures);
     http_sessions_free(remote);
     pthread_mutex_destroy(&remote->lock);
+    free(remote->settings.ca);
     free(remote);
     *remote_p = NULL;
 }

@@ -19,6 +19,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -262,6 +263,13 @@ def main():
                 else:
                     xrootd = xrootd or Xrootd()
                     answer = xrootd.start()
+            elif command == "https":  # argument: a file with a key and a certificate
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(argument)
+                server = Server(("127.0.0.1", 0), Handler)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                answer = str(server.server_port)
             elif command == "kill":
                 xrootd.kill()
                 answer = "ok"

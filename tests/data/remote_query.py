@@ -82,6 +82,8 @@ def ask(servers, folder, served):
     refused(f"{http}/good/{SAMPLES[0]}:nope", "nope")
     refused(f"ftp://127.0.0.1/{SAMPLES[0]}:events", "hq reads")
 
+    https(servers, folder, one, refused)
+
     servers.stdin.write("xrootd\n")
     servers.stdin.flush()
     answer = servers.stdout.readline().split()
@@ -97,6 +99,28 @@ def ask(servers, folder, served):
     shown = subprocess.run([BIN / "hq-show", f"{root}/{SAMPLES[0]}:events"], capture_output=True, text=True, check=True)
     local = subprocess.run([BIN / "hq-show", f"{served}/{SAMPLES[0]}:events"], capture_output=True, text=True, check=True)
     assert shown.stdout.splitlines()[1:] == local.stdout.splitlines()[1:]
+
+
+def https(servers, folder, one, refused):
+    """A server is trusted by the certificate that --remote-ca names, and by no other."""
+    key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    both.write_text(key.read_text() + certificate.read_text())
+    servers.stdin.write(f"https {both}\n")
+    servers.stdin.flush()
+    url = f"https://127.0.0.1:{servers.stdout.readline().strip()}/good/{SAMPLES[0]}:events"
+    trusted = ["--remote-ca", certificate]
+    assert histograms(submit(folder, url, options=trusted)) == one
+    trusting = folder / "trusted"
+    trusting.mkdir()
+    shutil.copy(certificate, trusting)
+    subprocess.run(["openssl", "rehash", trusting], check=True, capture_output=True)
+    assert histograms(submit(folder, url, options=["--fresh", "--remote-ca", trusting])) == one
+    subprocess.run([BIN / "hq-show", *trusted, url], capture_output=True, check=True)
+    assert subprocess.run([BIN / "hq-show", url], capture_output=True, check=False).returncode == REFUSED
+    refused(url, "certificate")
 
 
 REFUSED = 1
