@@ -1,5 +1,7 @@
 #include "wire/socket.h"
 
+#include <sys/resource.h>
+
 #include "base/memory.h"
 
 enum {
@@ -8,11 +10,23 @@ enum {
     RECONNECT_MS = 50,
     RECONNECT_MAX_MS = 2000,
     LINGER_MS = 1000, /* long enough for a last message to a living peer, short enough for a person at Ctrl-C */
-    MAX_SOCKETS = 16384
+    MAX_SOCKETS = 16384,
+    MAX_DESCRIPTORS = 65536
 };
+
+/* Each peer needs one, and a shell gives 1,024 as a rule. */
+static void take_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= MAX_DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < MAX_DESCRIPTORS ? limit.rlim_max : MAX_DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 void socket_prepare_process(void)
 {
+    take_descriptors();
     zsys_init();
     zsys_handler_set(NULL);
     zsys_set_max_sockets(MAX_SOCKETS);
