@@ -1,0 +1,74 @@
+"""Runs one bench with small sizes and looks at what it wrote. usage: check.py BENCH"""
+import json
+import math
+import os
+import subprocess
+import sys
+
+SOURCE, BUILD = os.environ["HQ_SOURCE"], os.environ["HQ_BUILD"]
+
+
+def fail(text):
+    sys.exit(f"check: {text}")
+
+
+def expect(is_so, text):
+    if not is_so:
+        fail(text)
+
+
+def numbers(value, path=""):
+    """Every number in it, with its place."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from numbers(inner, f"{path}[{i}]")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path, value
+
+
+def run(name, *options):
+    """What the bench wrote; every number in it is finite and none is negative, and its table names columns."""
+    for server in ("zookeeper", "mongo-java"):
+        has = subprocess.run([f"{SOURCE}/scripts/services", "has", server], capture_output=True, text=True, check=False)
+        if has.returncode != 0:
+            print(has.stdout.strip())
+            sys.exit(77)
+    command = [sys.executable, f"{SOURCE}/bench/{name}", "--build", BUILD, "--json", "figures.json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, f"{name} ended with {done.returncode}: {done.stderr}")
+    expect(done.stdout.startswith("| ") and "|---|" in done.stdout, f"no table: {done.stdout}")
+    with open("figures.json", encoding="utf-8") as file:
+        figures = json.load(file)
+    for path, number in numbers(figures):
+        expect(math.isfinite(number) and number >= 0, f"{path} is {number}")
+    return figures
+
+
+def check_scale():
+    figures = run("scale", "--workers", "40", "--subtasks", "200,2000", "--rounds", "1")
+    many, two_simulated, two = figures["fleets"]
+    expect([row["subtasks"] for row in many["rows"]] == [200, 2000], "not a row for each number of subtasks")
+    expect(many["totals"]["workers"] == 40 and many["totals"]["hellos"] == 40, "not every worker was met once")
+    expect(many["totals"]["subtasks"] >= 5200, "fewer subtasks answered than asked for")
+    expect(two_simulated["totals"]["workers"] == 2 and two["totals"] is None, "not the fleets that were asked for")
+    expect(all(row["per_s"] > 0 and row["broker_mib"] > 1 for fleet in figures["fleets"] for row in fleet["rows"]), "a row is empty")
+    expect(figures["of_two_workers"] > 0 and figures["flatness"] > 0, "no ratios")
+
+
+def check_throughput():
+    figures = run("throughput", "--subtasks", "5000", "--queries", "5", "--peer-tasks", "50")
+    expect([kind["store"] for kind in figures["stores"]] == ["none", "sqlite", "mongodb"], "not a row for each store")
+    for kind in figures["stores"]:
+        expect(kind["throughput"]["subtasks"] == 5000, "not all subtasks were done")
+        latency = kind["latency"]
+        expect(0 < latency["accepted_p50_us"] <= latency["done_p50_us"] <= latency["done_p99_us"], "times out of order")
+    expect(figures["relay_64"]["per_s"] > figures["relay_1"]["per_s"] * 0.1 > 0, "no ceiling")
+
+
+CHECKS = {"scale": check_scale, "throughput": check_throughput}
+
+if __name__ == "__main__":
+    CHECKS[sys.argv[1]]()
