@@ -351,6 +351,7 @@ class Sequences:
                 lines += [f"    if {self.make_bool(1)}:", f"        return {self.value(result, 1)}"]
             if isinstance(argument, tuple) and self.random.random() < 0.7:
                 each = self.new_name()
+                each += "e" if each == parameter else ""  # in one function a name keeps its type
                 text = self.within([(each, argument[1])], lambda: f"            return {self.value(result, 1)}")
                 test = self.within([(each, argument[1])], lambda: self.make_bool(1))
                 lines += [f"    for {each} in {parameter}:", f"        if {test}:", text]
