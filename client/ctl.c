@@ -189,6 +189,17 @@ int ctl_complain(hq_error error, const hq_reason *reason)
     return error == HQ_EINVAL ? CTL_WRONG : error == HQ_EUNAVAILABLE ? CTL_NOBODY : CTL_FAILED;
 }
 
+const char *ctl_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+const char *ctl_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 bool ctl_confirm(const hq_ctl *ctl, const char *question)
 {
     char answer[16] = "";

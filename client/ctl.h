@@ -41,6 +41,9 @@ int ctl_finished(const hq_ctl *ctl, json_t **list_r);
 /* A field of a document of the store: a text, "" if there is none; a number or a date, 0 if there is none. */
 const char *ctl_text_of(const bson_t *document, const char *key);
 int64_t ctl_number_of(const bson_t *document, const char *key);
+/* "s" unless it is one; the last part of a path, for tables. */
+const char *ctl_plural(uint64_t count);
+const char *ctl_base_name(const char *path);
 /* Asks "question [y/N]" on the terminal, unless --yes was given; without a terminal it says that --yes is wanted. */
 bool ctl_confirm(const hq_ctl *ctl, const char *question);
 /* Who asks: --user or the login name. The caller frees it. */

@@ -228,8 +228,8 @@ static void print_workers(const hq_fleet *fleet)
     }
     char *cache = table_bytes(sum.cache.cache_bytes), *memory = table_bytes(sum.memory);
     char *hits = table_share(sum.cache.hits, sum.cache.hits + sum.cache.misses);
-    printf("\n%zu workers, %lld of %lld slots busy, caches hold %s of %s, hits %s\n", count, (long long)sum.under_way,
-           (long long)sum.slots, cache, memory, hits);
+    printf("\n%zu worker%s, %lld of %lld slots busy, caches hold %s of %s, hits %s\n", count, ctl_plural(count),
+           (long long)sum.under_way, (long long)sum.slots, cache, memory, hits);
     free(cache);
     free(memory);
     free(hits);
@@ -242,7 +242,7 @@ static void print_queries(const hq_fleet *fleet)
     size_t count;
     placed *all = sorted_queries(fleet, &count);
     hq_table *table = table_new("QUERY USER >PRIO STATE >DONE >OF >PART >RUNNING >STORED >ENTRIES >AGE NAME DATASET");
-    printf("%zu queries under way\n", count);
+    printf("%zu quer%s under way\n", count, count == 1 ? "y" : "ies");
     for (size_t i = 0; i < count; i++) {
         const hq_query_status *q = all[i].query;
         add_id(table, &q->id);
@@ -256,7 +256,7 @@ static void print_queries(const hq_fleet *fleet)
         table_add_own(table, table_count(q->stored));
         table_add_own(table, table_count(q->entries));
         table_add_own(table, table_span(q->age_ms));
-        table_add(table, q->name);
+        table_add(table, ctl_base_name(q->name));
         if (q->specs > 1)
             table_add_format(table, "%s and %lld more", q->dataset, (long long)q->specs - 1);
         else

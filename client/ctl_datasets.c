@@ -187,7 +187,8 @@ static int add(const hq_ctl *ctl, hq_store *store, const hq_arguments *arguments
     bson_destroy(&document);
     if (error)
         return ctl_complain(error, &reason);
-    printf("dataset %s: %zu files or globs\n", name, arguments->count - 1);
+    printf("dataset %s: %zu file%s or glob%s\n", name, arguments->count - 1, ctl_plural(arguments->count - 1),
+           ctl_plural(arguments->count - 1));
     return CTL_DONE;
 }
 

@@ -57,9 +57,10 @@ static int wipe(const hq_ctl *ctl, hq_coordinator *coordinator, outcomes *o)
     if (living && !ctl->is_forced) {
         fprintf(
             stderr,
-            "hq-ctl: %zu brokers and %zu workers are alive at %s: end them first, or say --force, which leaves them "
+            "hq-ctl: %zu broker%s and %zu worker%s are alive at %s: end them first, or say --force, which leaves them "
             "useless until they are started again\n",
-            o->brokers.count, o->workers.count, ctl->coordinator);
+            o->brokers.count, ctl_plural(o->brokers.count), o->workers.count, ctl_plural(o->workers.count),
+            ctl->coordinator);
         return CTL_FAILED;
     }
     char *question = hq_format("All queries that wait, run or are done at %s are forgotten. Remove its znodes?",

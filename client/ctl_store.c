@@ -94,7 +94,7 @@ static void take_entry(void *context, const hq_stored *stored)
     table_add_own(j->table, table_span(ctl_number_of(document, "total_ms")));
     table_add_own(j->table, table_count(ctl_number_of(document, "entries")));
     table_add_own(j->table, table_share(ctl_number_of(document, "stored"), ctl_number_of(document, "subtasks")));
-    table_add(j->table, ctl_text_of(document, "name"));
+    table_add(j->table, ctl_base_name(ctl_text_of(document, "name")));
     add_dataset(j->table, document);
 }
 
@@ -205,7 +205,7 @@ static void print_results(const stock *s)
         table_add_own(table, table_bytes(r->bytes));
         table_add_own(table, table_count(ctl_number_of(r->document, "entries")));
         table_add(table, ctl_text_of(r->document, "user"));
-        table_add(table, ctl_text_of(r->document, "name"));
+        table_add(table, ctl_base_name(ctl_text_of(r->document, "name")));
         add_dataset(table, r->document);
     }
     table_print(table, stdout);
@@ -333,11 +333,11 @@ static hq_error remove_chosen(hq_store *store, const stock *s, extent of, uint64
 static void tell_removed(const extent *of, uint64_t results, uint64_t packs, uint64_t plans)
 {
     if (of->results)
-        printf("%llu results dropped\n", (unsigned long long)results);
+        printf("%llu result%s dropped\n", (unsigned long long)results, ctl_plural(results));
     if (of->partials)
-        printf("%llu packs of partials dropped\n", (unsigned long long)packs);
+        printf("%llu pack%s of partials dropped\n", (unsigned long long)packs, ctl_plural(packs));
     if (of->plans)
-        printf("%llu plans of files dropped\n", (unsigned long long)plans);
+        printf("%llu plan%s of files dropped\n", (unsigned long long)plans, ctl_plural(plans));
 }
 
 static int flush_chosen(const hq_ctl *ctl, hq_store *store, extent of)
