@@ -140,6 +140,11 @@ void scheduler_free(hq_scheduler **scheduler_p)
         hq_work *work = scheduler->first;
         scheduler_remove_work(scheduler, &work);
     }
+    for (share *s = scheduler->shares, *next; s; s = next) {
+        next = s->next;
+        free(s->user);
+        free(s);
+    }
     places_free(&scheduler->places);
     free(scheduler->workers);
     free(scheduler);
