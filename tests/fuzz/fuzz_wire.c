@@ -116,6 +116,18 @@ static void check_message(const uint8_t *bytes, size_t size)
     message_free(&message);
 }
 
+/* A document of any size, which check_message cuts into short frames. */
+static void check_state(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t head[] = {'h', 'q', HQ_WIRE_VERSION, HQ_STATE};
+    const void *frames[] = {head, bytes};
+    const size_t sizes[] = {sizeof head, size};
+    hq_message *message = NULL;
+    if (message_decode(frames, sizes, 2, &message, NULL) == HQ_OK)
+        check_status(message);
+    message_free(&message);
+}
+
 static void check_orders(const uint8_t *bytes, size_t size)
 {
     hq_cursor cursor = cursor_over(bytes, size);
@@ -185,8 +197,8 @@ static void check_schema(const uint8_t *bytes, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static void (*const checks[])(const uint8_t *bytes, size_t size) = {check_message, check_orders,     check_answers,
-                                                                        check_failure, check_file_table, check_schema};
+    static void (*const checks[])(const uint8_t *bytes, size_t size) = {
+        check_message, check_orders, check_answers, check_failure, check_file_table, check_schema, check_state};
     if (size < 2)
         return 0;
     checks[bytes[0] % (sizeof checks / sizeof *checks)](bytes + 1, size - 1);
