@@ -60,7 +60,7 @@ static void use_column(hq_column **column_p)
     column_free(column_p);
 }
 
-static void read_columns(const hq_ntuple *ntuple)
+static void read_columns(const hq_ntuple *ntuple, const hq_file *file)
 {
     hq_reason reason;
     size_t count = ntuple_schema(ntuple)->count, border_count;
@@ -71,9 +71,9 @@ static void read_columns(const hq_ntuple *ntuple)
     free(borders);
     for (size_t i = 0; i < count && i < MAX_COLUMNS; i++) {
         hq_column *column = NULL;
-        if (ntuple_read(ntuple, i, 0, entries, MEMORY_LIMIT, &column, &reason) == HQ_OK)
+        if (ntuple_read(ntuple, file, i, 0, entries, MEMORY_LIMIT, &column, &reason) == HQ_OK)
             use_column(&column);
-        if (ntuple_read(ntuple, i, middle, last, MEMORY_LIMIT, &column, &reason) == HQ_OK)
+        if (ntuple_read(ntuple, file, i, middle, last, MEMORY_LIMIT, &column, &reason) == HQ_OK)
             use_column(&column);
     }
 }
@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .path = name,
         .key = {.record_size = ANCHOR, .object_size = ANCHOR, .class_name = class_name, .name = name, .title = name}};
     if (ntuple_open(&file, &key, &ntuple, &reason) == HQ_OK)
-        read_columns(ntuple);
+        read_columns(ntuple, &file);
     ntuple_close(&ntuple);
     source_close(&file.source);
     free(memory);
