@@ -113,13 +113,14 @@ void clients_progress(hq_query *query)
     const hq_histset *so_far = sink_so_far(query->sink);
     for (size_t i = 0; i < query->listener_count;) {
         const hq_listener *listener = &query->listeners[i];
-        if (!listener->wants_progress || !listener->was_accepted) {
+        if (!listener->wants_progress) {
             i++;
             continue;
         }
         if (bytes.size == 0 && so_far)
             histset_encode_whole(so_far, &bytes);
         hq_message *message = reply(&listener->peer, HQ_PROGRESS);
+        message_put_int32(message, "request", listener->request);
         put_standing(message, query);
         if (so_far)
             message_copy_payload(message, bytes.bytes, bytes.size);

@@ -177,7 +177,7 @@ struct hq_broker {
 void clients_receive(hq_broker *broker);
 void clients_accept(hq_query *query); /* ACCEPTED to every listener that had none */
 void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint);
-void clients_progress(hq_query *query); /* to those that want it */
+void clients_progress(hq_query *query); /* to those that want it, accepted or not */
 void clients_done(hq_query *query, const hq_histset *result);
 void clients_failed(hq_query *query);
 void clients_add(hq_query *query, const hq_listener *listener);

@@ -455,12 +455,21 @@ static void take_out_failed(hq_query *query)
         query->stored = (uint32_t)dataset->partition_count;
 }
 
+static void tell_progress(hq_query *query, int64_t now_ms)
+{
+    query->told_ms = now_ms;
+    query->has_news = false;
+    clients_progress(query);
+}
+
 /* Takes the next step towards the end, if it is due. */
 static void query_advance(hq_query *query)
 {
     if (query->broker->is_stopping)
         return; /* it stays where it is, in the coordinator too */
     if (!query_is_over(query) && query->sink && sink_is_complete(query->sink)) {
+        if (query->told_ms == 0) /* a short query's histograms, while the store and the coordinator are told */
+            tell_progress(query, hq_now_ms());
         query->state = QUERY_SUCCESSFUL;
         stop_computing(query);
         if (query->files_failed)
@@ -685,7 +694,5 @@ void query_tick(hq_query *query, int64_t now_ms)
         update_standing(query, now_ms);
     if (query_is_over(query) || !query->has_news || now_ms - query->told_ms < HQ_PROGRESS_MS)
         return;
-    query->told_ms = now_ms;
-    query->has_news = false;
-    clients_progress(query);
+    tell_progress(query, now_ms);
 }

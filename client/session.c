@@ -216,12 +216,12 @@ static bool read_event(hq_session *session, hq_message *message, hq_event *event
     hq_hash query;
     *event = (hq_event){0};
     hq_command command = message_command(message);
-    bool is_of_query = command == HQ_PROGRESS || command == HQ_DONE || command == HQ_FAILED;
+    bool is_of_query = command == HQ_DONE || command == HQ_FAILED;
     if (is_of_query && (!session->was_accepted || !message_get_hash(message, "query", &query) ||
                         memcmp(&query, &session->query, sizeof query) != 0))
         return false;
     int64_t request;
-    bool is_answer = command == HQ_ACCEPTED || command == HQ_REJECTED || command == HQ_STATE;
+    bool is_answer = command == HQ_ACCEPTED || command == HQ_PROGRESS || command == HQ_REJECTED || command == HQ_STATE;
     /* A broker that could not read who asked answers request 0. */
     if (is_answer && !(message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) &&
                        (request == session->request || request == 0)))
@@ -238,6 +238,9 @@ static bool read_event(hq_session *session, hq_message *message, hq_event *event
         return read_accepted(session, message, event);
     case HQ_PROGRESS:
         event->kind = HQ_EVENT_PROGRESS;
+        if (!message_get_hash(message, "query", &query))
+            return false;
+        hash_to_text(&query, event->query);
         return read_standing(message, event) && read_hists(message, event);
     case HQ_DONE:
         event->kind = HQ_EVENT_DONE;

@@ -42,7 +42,7 @@ void session_probe(hq_session *session);
 typedef enum hq_event_kind {
     HQ_EVENT_STATE,    /* the broker is there: broker, workers */
     HQ_EVENT_ACCEPTED, /* query, subtasks, entries, stored, has_joined */
-    HQ_EVENT_PROGRESS, /* query and all counts; hists, or NULL */
+    HQ_EVENT_PROGRESS, /* query and all counts; hists, or NULL; may come before HQ_EVENT_ACCEPTED */
     HQ_EVENT_DONE,     /* the same; hists is the result */
     HQ_EVENT_FAILED,   /* error, text, is_cancelled */
     HQ_EVENT_REJECTED  /* error, text; complaint if the query's text is wrong (its message is then not empty) */

@@ -68,7 +68,17 @@ def check_throughput():
     expect(figures["relay_64"]["per_s"] > figures["relay_1"]["per_s"] * 0.1 > 0, "no ceiling")
 
 
-CHECKS = {"scale": check_scale, "throughput": check_throughput}
+def check_latency():
+    figures = run("latency", "--store", "sqlite", "--queries", "10", "--files", "3", "--python", sys.executable)
+    expect(list(figures["cases"]) == ["no-op", "from the store", "warm", "cold", "busy"], "not every case")
+    for name, case in figures["cases"].items():
+        expect(0 < case["first_p50_us"] <= case["done_p50_us"] <= case["done_p99_us"], f"{name}: times out of order")
+    expect(figures["cases"]["no-op"]["first_p50_us"] < figures["cases"]["busy"]["done_p50_us"], "busy workers answer as fast as idle ones")
+    expect(figures["cases"]["from the store"]["stored"] == 10, "the store was not asked")
+    expect(set(figures["of_bounds"]) == {"first", "done", "stored"}, "not every promise")
+
+
+CHECKS = {"latency": check_latency, "scale": check_scale, "throughput": check_throughput}
 
 if __name__ == "__main__":
     CHECKS[sys.argv[1]]()

@@ -121,6 +121,31 @@ static void progress_tells_what_is_done_so_far_4(void **state)
     stage_end(&s);
 }
 
+/* Even of a query that is through before its first progress was due. */
+static void the_first_histograms_come_before_the_end_4_1(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, 100);
+    hq_message *submit = without(submit_of(7, stage_text, "empty:1"), "progress");
+    message_put_bool(submit, "progress", true);
+    talk_send(client, submit);
+    expect_accepted(client, 7, 1, 0, false);
+    fake_collect(worker, 1);
+    fake_answer_all(worker, 3.5);
+    hq_message *message = talk_expect(client, HQ_PROGRESS);
+    assert_int_equal(talk_int(message, "request"), 7);
+    assert_int_equal(talk_int(message, "done"), 1);
+    assert_int_equal(result_count(message, 3.5), 1);
+    message_free(&message);
+    expect_done(client, 1, false, 3.5, 1);
+    zsock_destroy(&client);
+    fake_free(&worker);
+    stage_end(&s);
+}
+
 /* ---- 2.1, 3: malformed ---- */
 
 static void a_submission_with_a_field_missing_or_wrong_is_rejected_3(void **state)
@@ -622,6 +647,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_accepted_and_done_and_the_second_time_answered_from_the_store_4_1),
         cmocka_unit_test(progress_tells_what_is_done_so_far_4),
+        cmocka_unit_test(the_first_histograms_come_before_the_end_4_1),
         cmocka_unit_test(a_submission_with_a_field_missing_or_wrong_is_rejected_3),
         cmocka_unit_test(a_dataset_that_is_no_list_of_texts_is_rejected_3),
         cmocka_unit_test(what_is_no_message_of_a_client_is_rejected_2_1),
