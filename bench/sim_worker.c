@@ -474,7 +474,9 @@ static void handle(sim_fleet *fleet, sim_worker *worker, const hq_message *messa
         take_orders(fleet, worker, message);
         break;
     case HQ_DROP:
-        drop_query(fleet, worker, message);
+        if (!bson_has_field(message_body((hq_message *)message),
+                            "index")) /* one subtask that somebody else did is done in vain */
+            drop_query(fleet, worker, message);
         break;
     case HQ_DRAIN:
         drain(fleet, worker);

@@ -196,6 +196,7 @@ const char *query_first_spec(const hq_query *query, int64_t *count_r);
 void workers_receive(hq_broker *broker);
 void workers_hand_out(hq_broker *broker);
 void workers_drop_query(hq_query *query);
+void workers_drop_subtask(const hq_query *query, uint32_t worker, uint32_t index); /* another has answered it */
 /* Tells the worker to drain; false if there is none of that id. */
 bool workers_drain(hq_broker *broker, const hq_hash *id);
 void workers_check_leases(hq_broker *broker, int64_t now_ms);

@@ -258,6 +258,9 @@ static uint64_t columns_of(const hq_program *program)
 static void finish_subtask(const hq_query *query, uint32_t index, const hq_node *node, const hq_answer *answer)
 {
     hq_done done = {.worker = HQ_NO_WORKER};
+    uint32_t rival = node ? scheduler_rival(query->work, index, node->number) : HQ_NO_WORKER;
+    if (rival != HQ_NO_WORKER)
+        workers_drop_subtask(query, rival, index);
     if (node)
         done = (hq_done){.worker = node->number,
                          .load_us = answer->load_us,

@@ -741,3 +741,11 @@ uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index
         s->failures++;
     return s->failures;
 }
+
+uint32_t scheduler_rival(const hq_work *work, uint32_t index, uint32_t number)
+{
+    const subtask *s = &work->subtasks[index];
+    if (s->state != UNDER_WAY)
+        return HQ_NO_WORKER;
+    return s->worker == number ? s->second : s->worker;
+}

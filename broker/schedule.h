@@ -96,6 +96,9 @@ bool scheduler_done(hq_scheduler *scheduler, hq_work *work, uint32_t index, cons
  * back how often it has failed. 0 if it is done or not with that worker. */
 uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t worker);
 
+/* Who else has a subtask that this worker has; HQ_NO_WORKER if nobody. */
+uint32_t scheduler_rival(const hq_work *work, uint32_t index, uint32_t worker);
+
 typedef struct hq_schedule_counts {
     uint64_t at_holder, at_home, stolen, stolen_held; /* how subtasks were given out */
     uint64_t twice;                                   /* stragglers given to a second worker */

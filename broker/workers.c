@@ -378,6 +378,17 @@ void workers_hand_out(hq_broker *broker)
     broker->hand_out_us = scheduler_give(broker->scheduler, hq_now_us(), hand_out_to, broker);
 }
 
+void workers_drop_subtask(const hq_query *query, uint32_t number, uint32_t index)
+{
+    if (number >= query->known_count || !query->known_by[number])
+        return;
+    hq_message *message = message_new(HQ_DROP);
+    message_set_peer(message, &query->broker->nodes[number]->peer);
+    message_put_int(message, "handle", query->handle);
+    message_put_int(message, "index", index);
+    tell(query->broker, &message);
+}
+
 void workers_drop_query(hq_query *query)
 {
     for (size_t i = 0; i < query->known_count && i < query->broker->node_count; i++) {

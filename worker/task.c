@@ -7,7 +7,17 @@
 #include "base/memory.h"
 #include "data/source.h"
 
-enum { MAX_CONTENTS = 512 << 20 /* half of what a broker's socket takes in one frame */ };
+enum {
+    MAX_CONTENTS = 512 << 20, /* half of what a broker's socket takes in one frame */
+    MAX_DROPPED = 1024        /* orders that are not to be begun; those beyond are computed for nothing */
+};
+
+/* An order that an executor is at. */
+typedef struct running {
+    struct running *next;
+    uint32_t index;
+    atomic_int cancelled;
+} running;
 
 struct hq_task {
     atomic_int holders, cancelled;
@@ -23,6 +33,11 @@ struct hq_task {
     hq_program *program;
     hq_code *code;
     hq_failure failure; /* of the compilation */
+
+    pthread_mutex_t order_lock; /* over what follows */
+    running *running;
+    uint32_t dropped[MAX_DROPPED];
+    size_t dropped_count;
 };
 
 struct hq_bench {
@@ -43,6 +58,7 @@ hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason
     atomic_init(&task->holders, 1);
     atomic_init(&task->cancelled, 0);
     pthread_mutex_init(&task->lock, NULL);
+    pthread_mutex_init(&task->order_lock, NULL);
     size_t schema_size, table_size;
     const void *schema = message_payload(message, 0, &schema_size), *table = message_payload(message, 1, &table_size);
     hq_error error = schema_decode(schema, schema_size, &task->schema, reason);
@@ -73,6 +89,7 @@ void task_release(hq_task **task_p)
     schema_free(&task->schema);
     file_table_free(&task->files, task->file_count);
     pthread_mutex_destroy(&task->lock);
+    pthread_mutex_destroy(&task->order_lock);
     free(task->name);
     free(task->text);
     free(task);
@@ -86,6 +103,53 @@ uint32_t task_handle(const hq_task *task)
 void task_cancel(hq_task *task)
 {
     atomic_store(&task->cancelled, 1);
+    pthread_mutex_lock(&task->order_lock);
+    for (running *r = task->running; r; r = r->next)
+        atomic_store(&r->cancelled, 1);
+    pthread_mutex_unlock(&task->order_lock);
+}
+
+void task_drop(hq_task *task, uint32_t index)
+{
+    bool is_running = false;
+    pthread_mutex_lock(&task->order_lock);
+    for (running *r = task->running; r; r = r->next)
+        if (r->index == index) {
+            atomic_store(&r->cancelled, 1);
+            is_running = true;
+        }
+    if (!is_running && task->dropped_count < MAX_DROPPED)
+        task->dropped[task->dropped_count++] = index;
+    pthread_mutex_unlock(&task->order_lock);
+}
+
+/* Begins an order; false if it is not to be. */
+static bool begin(hq_task *task, running *r)
+{
+    pthread_mutex_lock(&task->order_lock);
+    size_t at = 0;
+    while (at < task->dropped_count && task->dropped[at] != r->index)
+        at++;
+    bool is_wanted = at == task->dropped_count;
+    if (is_wanted) {
+        atomic_init(&r->cancelled, task_is_cancelled(task)); /* task_cancel does so before it takes the lock */
+        r->next = task->running;
+        task->running = r;
+    } else {
+        task->dropped[at] = task->dropped[--task->dropped_count];
+    }
+    pthread_mutex_unlock(&task->order_lock);
+    return is_wanted;
+}
+
+static void end(hq_task *task, const running *r)
+{
+    pthread_mutex_lock(&task->order_lock);
+    running **place = &task->running;
+    while (*place != r)
+        place = &(*place)->next;
+    *place = r->next;
+    pthread_mutex_unlock(&task->order_lock);
 }
 
 bool task_is_cancelled(const hq_task *task)
@@ -142,12 +206,12 @@ static void name_fault(hq_task *task, const hq_order *order, const hq_file_entry
     }
 }
 
-static void run_loop(hq_task *task, const hq_order *order, const hq_file_entry *file, const hq_column **columns,
-                     hq_bench *bench, hq_outcome *outcome)
+static void run_loop(hq_task *task, running *r, const hq_order *order, const hq_file_entry *file,
+                     const hq_column **columns, hq_bench *bench, hq_outcome *outcome)
 {
     hq_run run = {.columns = columns,
                   .entries = order->last - order->first,
-                  .cancel = &task->cancelled,
+                  .cancel = &r->cancelled,
                   .deadline_ms = task->limit_ms ? hq_now_ms() + task->limit_ms : 0};
     outcome->failure.error = code_run(task->code, &run, bench->hists, &outcome->failure.reason);
     if (outcome->failure.error) {
@@ -196,16 +260,22 @@ static void execute_with(hq_task *task, const hq_order *order, const hq_supply *
 {
     const hq_file_entry *file = &task->files[order->file];
     hq_held held;
+    running r = {.index = order->index};
     int64_t begin_us = hq_now_us();
-    outcome->failure.error = supply_get(supply, file, task->program, order->first, order->last, &task->cancelled, &held,
+    if (!begin(task, &r)) {
+        outcome->failure.error = HQ_ECANCELLED;
+        return;
+    }
+    outcome->failure.error = supply_get(supply, file, task->program, order->first, order->last, &r.cancelled, &held,
                                         &outcome->failure.reason);
     outcome->load_us = micros_since(&begin_us);
     outcome->failure.is_of_file = is_of_file(outcome->failure.error);
     outcome->read_bytes = held.read_bytes;
     outcome->cached_bytes = held.cached_bytes;
     if (!outcome->failure.error)
-        run_loop(task, order, file, held.columns, bench, outcome);
+        run_loop(task, &r, order, file, held.columns, bench, outcome);
     outcome->run_us = micros_since(&begin_us);
+    end(task, &r);
     held_clear(&held, supply->cache);
 }
 

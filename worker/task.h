@@ -27,6 +27,8 @@ uint32_t task_handle(const hq_task *task);
 /* Ends what executors compute of it, as soon as they look. */
 void task_cancel(hq_task *task);
 bool task_is_cancelled(const hq_task *task);
+/* The same for one order of it, whether it has begun or not. */
+void task_drop(hq_task *task, uint32_t index);
 
 /* What one executor keeps for one task from order to order: its histograms. */
 typedef struct hq_bench hq_bench;
@@ -40,7 +42,7 @@ typedef struct hq_outcome {
 
 /* Executes an order: compiles the text if nobody has, gets the columns, runs the loop. Blocks. *bench_p is NULL at
  * first, is kept by the executor for its next order of this task, and is released with bench_free. HQ_ECANCELLED in the
- * outcome if the task was cancelled. */
+ * outcome if the task was cancelled, or the order dropped. */
 void task_execute(hq_task *task, const hq_order *order, const hq_supply *supply, hq_bench **bench_p,
                   hq_outcome *outcome_r);
 void bench_free(hq_bench **bench_p);

@@ -281,6 +281,18 @@ static void forget_task(broker_link *l, uint32_t handle)
     *task = l->tasks[--l->task_count];
 }
 
+static void take_drop(broker_link *l, const hq_message *message)
+{
+    int64_t handle, index;
+    if (!message_get_int(message, "handle", 0, UINT32_MAX, &handle))
+        return;
+    hq_task **task = find_task(l, (uint32_t)handle);
+    if (!message_get_int(message, "index", 0, UINT32_MAX, &index))
+        forget_task(l, (uint32_t)handle);
+    else if (task)
+        task_drop(*task, (uint32_t)index);
+}
+
 static void take_query(hq_worker *worker, broker_link *l, const hq_message *message)
 {
     hq_task *task = NULL;
@@ -387,8 +399,7 @@ static void handle(hq_worker *worker, broker_link *l, const hq_message *message)
         take_orders(worker, l, message);
         break;
     case HQ_DROP:
-        if (message_get_int(message, "handle", 0, UINT32_MAX, &number))
-            forget_task(l, (uint32_t)number);
+        take_drop(l, message);
         break;
     case HQ_DRAIN:
         hq_log(HQ_LOG_INFO, "worker", "the broker at %s says that it shall drain", l->endpoint);

@@ -238,7 +238,12 @@ static void take_message(fake_worker *w, hq_message *message)
     }
     if (message_command(message) == HQ_DROP) {
         assert_true(is_told(w, handle));
-        w->drops++;
+        if (bson_has_field(message_body(message), "index")) {
+            fake_forget(w, &(hq_order){.handle = handle, .index = (uint32_t)talk_int(message, "index")});
+            w->subtask_drops++;
+        } else {
+            w->drops++;
+        }
         return;
     }
     assert_int_equal(message_command(message), HQ_SUBTASKS);

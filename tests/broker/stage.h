@@ -61,7 +61,7 @@ typedef struct fake_worker {
     hq_order orders[FAKE_MAX]; /* got and not answered */
     size_t count;
     uint32_t handles[64]; /* of the queries it was told */
-    size_t handle_count, drops;
+    size_t handle_count, drops, subtask_drops;
     bool is_forgetful; /* it says that it does not know its queries: it may be told of one more than once */
 } fake_worker;
 

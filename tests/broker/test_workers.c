@@ -334,6 +334,42 @@ static void a_query_that_is_over_is_dropped_everywhere_6(void **state)
     scene_end(&sc);
 }
 
+static void a_straggler_is_given_to_a_second_worker_and_the_first_told_6(void **state)
+{
+    (void)state;
+    scene sc = scene_start();
+    fake_worker *lame = fake_join(sc.s, 1, 100), *good = fake_join(sc.s, 2, 100);
+    submit(&sc, "empty:100");
+    int64_t end_ms = hq_now_ms() + TALK_WAIT_MS;
+    while (lame->count + good->count < 100 || lame->count < 3) {
+        assert_true(hq_now_ms() < end_ms);
+        fake_drain(lame, 5);
+        fake_drain(good, 5);
+    }
+    while (lame->count > 2)
+        fake_answer(lame, lame->orders[2], 0.5);
+    fake_answer_all(good, 0.5);
+    hq_order kept[2] = {lame->orders[0], lame->orders[1]};
+    fake_collect(good, 2); /* when they have taken much longer than the others */
+    for (int i = 0; i < 2; i++)
+        assert_true(good->orders[i].index == kept[0].index || good->orders[i].index == kept[1].index);
+    /* Whoever is first is heard: of one the second worker, of the other the first. */
+    fake_answer(lame, kept[0], 1.5);
+    fake_answer(good, kept[1], 1.5);
+    hq_message *message = talk_expect(sc.client, HQ_DONE);
+    assert_int_equal(result_count(message, 0.5), 98);
+    assert_int_equal(result_count(message, 1.5), 2);
+    message_free(&message);
+    fake_collect_drops(lame, 1);
+    fake_collect_drops(good, 1);
+    assert_int_equal(lame->subtask_drops + good->subtask_drops, 2);
+    assert_int_equal(stage_counter(sc.s, "stragglers"), 2);
+    assert_int_equal(stage_counter(sc.s, "duplicates"), 0);
+    fake_free(&lame);
+    fake_free(&good);
+    scene_end(&sc);
+}
+
 /* ---- 5.3 leases ---- */
 
 static void a_silent_worker_loses_its_lease_and_its_subtasks_5_3(void **state)
@@ -606,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_query_comes_before_its_subtasks_and_once_6_1),
         cmocka_unit_test(no_more_is_handed_out_than_the_credit_5_2),
         cmocka_unit_test(a_query_that_is_over_is_dropped_everywhere_6),
+        cmocka_unit_test(a_straggler_is_given_to_a_second_worker_and_the_first_told_6),
         cmocka_unit_test(a_silent_worker_loses_its_lease_and_its_subtasks_5_3),
         cmocka_unit_test(a_worker_that_leaves_gives_back_what_it_has_5),
         cmocka_unit_test(what_is_answered_twice_counts_once_5_3),

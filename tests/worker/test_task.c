@@ -280,6 +280,37 @@ static void a_task_that_is_cancelled_while_it_runs_ends(void **state)
     desk_close(&d);
 }
 
+static void *drop_it(void *task)
+{
+    usleep(20000); /* whether it has begun by then or not, it must end */
+    task_drop(task, 5);
+    return NULL;
+}
+
+static void an_order_that_is_dropped_ends_and_no_other_6(void **state)
+{
+    (void)state;
+    desk d;
+    desk_open(&d, "uproot-Zmumu.root", endless_text);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, drop_it, d.task), 0);
+    hq_outcome outcome = execute(&d, (hq_order){7, 5, 0, 0, 2304});
+    assert_int_equal(outcome.failure.error, HQ_ECANCELLED);
+    buffer_clear(&outcome.contents);
+    pthread_join(thread, NULL);
+    desk_close(&d);
+
+    desk_open(&d, "uproot-Zmumu.root", mass_text);
+    task_drop(d.task, 3);
+    for (uint32_t i = 0; i < 5; i++) {
+        outcome = execute(&d, (hq_order){7, i, 0, 0, 10});
+        assert_int_equal(outcome.failure.error, i == 3 ? HQ_ECANCELLED : HQ_OK);
+        buffer_clear(&outcome.contents);
+    }
+    assert_false(task_is_cancelled(d.task));
+    desk_close(&d);
+}
+
 /* ---- a QUERY that is none ---- */
 
 static hq_error new_task(hq_message *message)
@@ -337,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_task_is_not_begun),
         cmocka_unit_test(a_subtask_that_takes_too_long_is_ended_4_3),
         cmocka_unit_test(a_task_that_is_cancelled_while_it_runs_ends),
+        cmocka_unit_test(an_order_that_is_dropped_ends_and_no_other_6),
         cmocka_unit_test(a_query_with_something_missing_is_malformed_6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
