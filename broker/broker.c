@@ -15,6 +15,7 @@ enum {
     FRONT_FRAME = 64 << 20,
     BACK_FRAME = 1 << 30,
     DONE_DAYS = 1,
+    MERGERS = 2,
     PLANNERS = 4 /* so that one client's many files do not keep the others waiting */
 };
 
@@ -196,6 +197,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
         broker->plan_stores = plan_stores_new(&broker->settings);
         broker->planner = jobs_new(PLANNERS);
         broker->keeper = jobs_new(1); /* a store is one thread's */
+        broker->mergers = jobs_new(MERGERS);
         keep_prepare(broker);
         error = join_coordinator(broker, reason);
     }
@@ -215,6 +217,7 @@ void broker_free(hq_broker **broker_p)
     /* The coordinator first: it calls nobody back after this. Then the jobs, whose ends still find their queries. */
     coordinator_close(&broker->coordinator);
     jobs_free(&broker->planner);
+    jobs_free(&broker->mergers);
     remote_free(&broker->remote);
     jobs_free(&broker->keeper);
     plan_stores_free(&broker->plan_stores);
@@ -266,10 +269,9 @@ static long tick(hq_broker *broker, int64_t now_ms)
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
         query_tick(query, now_ms);
-        if (query->has_news && !query_is_over(query)) {
-            long due_ms = (long)(query->told_ms + HQ_PROGRESS_MS - now_ms);
-            wait_ms = due_ms < wait_ms ? due_ms : wait_ms;
-        }
+        int64_t due_ms = query_due_ms(query);
+        if (due_ms < now_ms + wait_ms)
+            wait_ms = (long)(due_ms - now_ms);
     }
     if (now_ms - broker->ticked_ms >= HQ_TICK_MS) {
         broker->ticked_ms = now_ms;
@@ -290,17 +292,22 @@ static long tick(hq_broker *broker, int64_t now_ms)
     return wait_ms < 1 ? 1 : wait_ms;
 }
 
+static void finish_jobs(hq_jobs *jobs, int64_t until_ms)
+{
+    int64_t left_ms;
+    zmq_pollitem_t item = {NULL, jobs_fd(jobs), ZMQ_POLLIN, 0};
+    while (jobs_waiting(jobs) > 0 && (left_ms = until_ms - hq_now_ms()) > 0)
+        if (zmq_poll(&item, 1, (long)left_ms) > 0)
+            jobs_dispatch(jobs);
+}
+
 /* A query that is under way is not lost with this broker: what was computed of it goes into the store, for as long as
  * one call to that may take. */
-static void keep_all(hq_broker *broker)
+static void keep_all(hq_broker *broker, int64_t until_ms)
 {
     for (size_t i = 0; i < broker->active_count; i++)
         keep_partials(broker->active[i]);
-    int64_t until_ms = hq_now_ms() + broker->settings.store_timeout_ms, left_ms;
-    zmq_pollitem_t item = {NULL, jobs_fd(broker->keeper), ZMQ_POLLIN, 0};
-    while (jobs_waiting(broker->keeper) > 0 && (left_ms = until_ms - hq_now_ms()) > 0)
-        if (zmq_poll(&item, 1, (long)left_ms) > 0)
-            jobs_dispatch(broker->keeper);
+    finish_jobs(broker->keeper, until_ms);
 }
 
 static void tell_all_of_the_end(hq_broker *broker)
@@ -308,7 +315,7 @@ static void tell_all_of_the_end(hq_broker *broker)
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
         if (query->state == QUERY_SUCCESSFUL && query->is_kept) {
-            clients_done(query, sink_result(query->sink));
+            clients_done(query);
             continue;
         }
         if (query->state < QUERY_FAILED) {
@@ -326,6 +333,7 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
         {zsock_resolve(broker->back), 0, ZMQ_POLLIN, 0}, {zsock_resolve(broker->front), 0, ZMQ_POLLIN, 0},
         {NULL, broker->stop_fd, ZMQ_POLLIN, 0},          {NULL, coordinator_fd(broker->coordinator), ZMQ_POLLIN, 0},
         {NULL, jobs_fd(broker->planner), ZMQ_POLLIN, 0}, {NULL, jobs_fd(broker->keeper), ZMQ_POLLIN, 0},
+        {NULL, jobs_fd(broker->mergers), ZMQ_POLLIN, 0},
     };
     for (;;) {
         long wait_ms = tick(broker, hq_now_ms());
@@ -343,11 +351,15 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
             jobs_dispatch(broker->planner);
         if (items[5].revents)
             jobs_dispatch(broker->keeper);
+        if (items[6].revents)
+            jobs_dispatch(broker->mergers);
         workers_hand_out(broker);
         query_bury(broker);
     }
+    int64_t until_ms = hq_now_ms() + broker->settings.store_timeout_ms;
+    finish_jobs(broker->mergers, until_ms); /* what has come counts */
     broker->is_stopping = true;
-    keep_all(broker);
+    keep_all(broker, until_ms);
     tell_all_of_the_end(broker);
     return HQ_OK;
 }

@@ -47,8 +47,10 @@ void clients_add(hq_query *query, const hq_listener *listener)
 {
     HQ_GROW(query->listeners, query->listener_count, query->listener_capacity);
     query->listeners[query->listener_count++] = *listener;
-    if (query->sink && listener->wants_progress)
-        sink_watch(query->sink);
+    if (query->sink && listener->wants_progress && !query_is_over(query)) {
+        merge_watch(query);
+        query->has_news |= sink_done(query->sink) > 0; /* for one that comes later it is news */
+    }
     if (query->place >= PLACE_OWNING)
         clients_accept(query);
 }
@@ -91,10 +93,10 @@ void clients_reject(hq_query *query, hq_error error, const char *text, const hq_
     query->listener_count = 0;
 }
 
-static void put_standing(hq_message *message, const hq_query *query)
+static void put_standing(hq_message *message, const hq_query *query, hq_query_state state)
 {
     message_put_text(message, "query", query->id_text);
-    message_put_text(message, "state", query_state_name(query->state));
+    message_put_text(message, "state", query_state_name(state));
     message_put_int(message, "done",
                     query->state == QUERY_SUCCESSFUL ? (int64_t)query->dataset->partition_count
                                                      : sink_done(query->sink));
@@ -107,30 +109,47 @@ static void put_standing(hq_message *message, const hq_query *query)
     message_put_int32(message, "workers", (int32_t)query->broker->live_nodes);
 }
 
-void clients_progress(hq_query *query)
+bool clients_want_progress(const hq_query *query)
 {
-    hq_buffer bytes = {0};
-    const hq_histset *so_far = sink_so_far(query->sink);
+    for (size_t i = 0; i < query->listener_count; i++)
+        if (query->listeners[i].wants_progress)
+            return true;
+    return false;
+}
+
+static void release_shared(void *hint)
+{
+    hq_shared *shared = hint;
+    shared_release(&shared);
+}
+
+/* All messages carry the same bytes, without a copy of their own. */
+static void put_shared(hq_message *message, hq_shared *shared)
+{
+    message_lend_payload(message, shared_bytes(shared), shared_size(shared), release_shared, shared_take(shared));
+}
+
+void clients_progress(hq_query *query, hq_shared *shown)
+{
+    /* It is a success when it is in the store. */
+    hq_query_state state = query_is_over(query) ? QUERY_RUNNING : query->state;
     for (size_t i = 0; i < query->listener_count;) {
         const hq_listener *listener = &query->listeners[i];
         if (!listener->wants_progress) {
             i++;
             continue;
         }
-        if (bytes.size == 0 && so_far)
-            histset_encode_whole(so_far, &bytes);
         hq_message *message = reply(&listener->peer, HQ_PROGRESS);
         message_put_int32(message, "request", listener->request);
-        put_standing(message, query);
-        if (so_far)
-            message_copy_payload(message, bytes.bytes, bytes.size);
+        put_standing(message, query, state);
+        if (shown)
+            put_shared(message, shown);
         /* One that is gone listens no more, so that the others' cancel is not held up by it. */
         if (tell(query->broker, &message) == HQ_ENOTFOUND)
             query->listeners[i] = query->listeners[--query->listener_count];
         else
             i++;
     }
-    buffer_clear(&bytes);
 }
 
 /* As many of the files left out as a message may well hold; left_out_count tells of all. */
@@ -158,22 +177,19 @@ static void put_left_out(hq_message *message, const hq_dataset *dataset)
     bson_append_array_end(message_body(message), &list);
 }
 
-void clients_done(hq_query *query, const hq_histset *result)
+void clients_done(hq_query *query)
 {
-    hq_buffer bytes = {0};
-    histset_encode_whole(result, &bytes);
     clients_accept(query);
     for (size_t i = 0; i < query->listener_count; i++) {
         hq_message *message = reply(&query->listeners[i].peer, HQ_DONE);
-        put_standing(message, query);
+        put_standing(message, query, query->state);
         message_put_bool(message, "from_store", query->is_from_store);
         message_put_bool(message, "kept", query->is_kept);
         put_left_out(message, query->dataset);
-        message_copy_payload(message, bytes.bytes, bytes.size);
+        put_shared(message, query->result);
         tell(query->broker, &message);
     }
     query->listener_count = 0;
-    buffer_clear(&bytes);
 }
 
 /* FAILED, or REJECTED to one that was not accepted yet. */

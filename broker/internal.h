@@ -6,6 +6,7 @@
  *   workers.c  the back's messages, hand-out     keep.c    jobs: what the store has and gets
  *   status.c   what those ask who look after it  plans.c   what is known of files, from the store and to it
  *   users.c    what users may have               named.c   datasets that have a name in the store
+ *   answers.c  what comes of subtasks            merge.c   jobs: partials become the result
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -17,6 +18,7 @@
 #include "broker/broker.h"
 #include "broker/jobs.h"
 #include "broker/schedule.h"
+#include "broker/shared.h"
 #include "broker/sink.h"
 #include "data/dataset.h"
 #include "data/shelf.h"
@@ -34,6 +36,7 @@ enum {
     HQ_SWEEP_MS = 3600 * 1000,
     HQ_PARTIALS_BATCH = 1000,       /* partials of one write to the store */
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
+    HQ_PARTIALS_MOVED = 64 << 10,   /* bytes of one that are not copied again */
     HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */
     HQ_RESULT_BYTES = 15 << 20,     /* a document of MongoDB holds 16 MiB */
     HQ_STORE_RETRY_MS = 500,
@@ -68,6 +71,29 @@ typedef enum hq_place {
     PLACE_DONE
 } hq_place;
 
+/* What came of one subtask, out of its message: of a query that is merged behind the loop. */
+typedef struct hq_arrival {
+    struct hq_arrival *next;
+    hq_answer answer; /* its contents are the bytes below */
+    uint32_t worker;  /* the scheduler's number, and who that was */
+    hq_hash worker_id;
+    bool is_late;        /* it was counted before, or is of a file that was left out */
+    hq_failure *failure; /* of the worker, or that the bytes do not fit; else NULL */
+    uint8_t bytes[];
+} hq_arrival;
+
+typedef struct hq_merging {    /* merge.c */
+    bool is_behind;            /* the loop, by the mergers; else the loop merges */
+    bool is_under_way;         /* a job: the sink's trees are its own */
+    hq_arrival *first, **last; /* that wait for the next one */
+    size_t count, bytes;       /* of those, and of those in the job */
+    uint64_t *taken;           /* a bit for each subtask: is one of its answers in the job? */
+    uint32_t *cuts;
+    size_t cut_count, cut_capacity;
+    bool is_to_watch, is_to_show, is_to_end;
+    size_t sink_bytes; /* when the last job was through */
+} hq_merging;
+
 typedef struct hq_query {
     hq_broker *broker;
     int references; /* callbacks and jobs under way */
@@ -91,6 +117,8 @@ typedef struct hq_query {
     hq_hash program_print, fingerprint;
     uint32_t files_failed; /* left out while it ran; at its end they are taken out of the dataset */
     hq_sink *sink;
+    hq_merging merging;
+    hq_shared *result; /* encoded; once it is complete */
     hq_work *work;
     char *entry;       /* the znode's name */
     uint8_t *known_by; /* for each worker number: has it been sent QUERY? */
@@ -100,7 +128,9 @@ typedef struct hq_query {
     int64_t updated_ms;
     uint32_t updated_done;
     int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, told_ms;
-    bool has_news; /* since the last PROGRESS */
+    bool has_news;   /* since the last PROGRESS was begun */
+    bool is_telling; /* one is being made */
+    int64_t show_ms; /* least time between two: making them is to cost a tenth of it */
     uint32_t stored, duplicates, requeued;
     uint64_t entries, read_bytes, cached_bytes;
     bool is_from_store, is_kept, is_settled /* the store has what it shall get */;
@@ -108,9 +138,10 @@ typedef struct hq_query {
     hq_reason reason;
     uint32_t fault_line;
 
-    hq_partial *partials; /* not yet given to the store; their bytes are offsets into partial_bytes until they are */
-    size_t partial_count, partial_capacity;
+    hq_partial *partials; /* not yet given to the store; without bytes if those are the next ones of partial_bytes */
+    size_t partial_count, partial_capacity, partial_size; /* size: of all together */
     hq_buffer partial_bytes;
+    hq_arrival *partial_arrivals; /* that hold the bytes of the others */
 } hq_query;
 
 typedef struct hq_node { /* a worker, as the broker sees it */
@@ -134,7 +165,11 @@ typedef struct hq_broker_counters {
         plans_bad;
 } hq_broker_counters;
 
-typedef struct hq_user_share hq_user_share; /* users.c */
+typedef struct hq_user_share hq_user_share; /* answers.c */
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer);
+void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
+
+/* users.c */
 
 struct hq_broker {
     hq_broker_settings settings;
@@ -148,7 +183,7 @@ struct hq_broker {
     bool is_connected; /* to the coordinator */
     hq_store *store;   /* the store thread's only; NULL for "none" */
     hq_remote *remote; /* the planners' */
-    hq_jobs *planner, *keeper;
+    hq_jobs *planner, *keeper, *mergers;
     hq_plan_stores *plan_stores; /* the planners' */
     hq_scheduler *scheduler;
     int stop_fd;
@@ -167,6 +202,7 @@ struct hq_broker {
     zhashx_t *node_by_peer;
 
     size_t partial_bytes_waiting, plan_bytes_waiting;
+    size_t merging;                   /* answers that the mergers have or will get */
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
     int64_t hand_out_us; /* when a worker may be given something though nothing happens; INT64_MAX: never */
     int64_t begun_ms, ticked_ms, swept_ms, leases_ms;
@@ -177,8 +213,10 @@ struct hq_broker {
 void clients_receive(hq_broker *broker);
 void clients_accept(hq_query *query); /* ACCEPTED to every listener that had none */
 void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint);
-void clients_progress(hq_query *query); /* to those that want it, accepted or not */
-void clients_done(hq_query *query, const hq_histset *result);
+bool clients_want_progress(const hq_query *query);
+/* To those that want it, accepted or not; shown may be NULL. */
+void clients_progress(hq_query *query, hq_shared *shown);
+void clients_done(hq_query *query);
 void clients_failed(hq_query *query);
 void clients_add(hq_query *query, const hq_listener *listener);
 void clients_tell(hq_broker *broker, hq_message **message_p);
@@ -206,11 +244,14 @@ void workers_free(hq_broker *broker);
 /* query.c */
 hq_query *query_new(hq_broker *broker);
 void query_plan(hq_query *query);
-void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer);
-void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
+/* Takes the next step towards the end, if it is due. */
+void query_advance(hq_query *query);
 void query_fail(hq_query *query, hq_error error, const char *text);
 void query_cancel(hq_query *query, const char *why);
 void query_tick(hq_query *query, int64_t now_ms);
+/* When it has something to tell its clients; INT64_MAX if it has nothing. */
+int64_t query_due_ms(const hq_query *query);
+hq_sink *query_new_sink(const hq_query *query);
 void query_hold(hq_query *query);
 void query_release(hq_query *query);
 /* Frees the queries that are over and that nothing holds. */
@@ -261,21 +302,33 @@ void plans_give_back(const hq_broker *broker, hq_store *store);
 /* named.c: the files of a dataset in the store, in a planner's thread. HQ_ENOTFOUND if it has none of that name. */
 hq_error named_specs(const hq_broker *broker, const char *name, char ***specs_r, size_t *count_r, hq_reason *reason);
 
-/* keep.c */
-typedef struct hq_found {
-    uint32_t index;
-    uint64_t entries;
-    size_t at, size; /* in bytes */
-} hq_found;
+/* merge.c: for a query that has a sink */
+void merge_begin(hq_query *query);
+/* What came of a subtask of a query that is merged behind the loop; failure NULL if it was computed. query_merged is
+ * called for each, in the order of their coming, unless it is dropped. */
+void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, const hq_failure *failure);
+void merge_leave_out(hq_query *query, uint32_t file);
+void merge_watch(hq_query *query);
+void merge_show(hq_query *query);      /* query_shown is called, perhaps at once */
+void merge_end_query(hq_query *query); /* query_has_result is called, perhaps at once */
+void merge_drop(hq_query *query);      /* nothing that waits is of interest any more */
+void merge_clear(hq_query *query);
+/* Of what waits to be merged, or for its sibling in the sink. */
+size_t merge_bytes(const hq_query *query);
+void arrival_free(hq_arrival **arrival_p);
+/* answers.c. An arrival that is kept is taken. */
+void query_merged(hq_query *query, hq_arrival **arrival_p);
+/* query.c. What is shown (NULL if that is too large) and the result are the caller's. */
+void query_shown(hq_query *query, hq_shared *shown, int64_t took_us);
+void query_has_result(hq_query *query, hq_shared *result);
 
+/* keep.c */
 typedef struct hq_lookup {
     hq_query *query;
-    bool has_result;
-    hq_histset *result;
-    uint64_t entries;
-    hq_found *found;
-    size_t found_count, found_capacity;
-    hq_buffer bytes;
+    hq_shared *result; /* NULL if there is none */
+    uint64_t entries;  /* of the result, or of the partials */
+    hq_sink *sink;     /* the partials, merged; NULL if there are none */
+    uint32_t stored;   /* how many */
     /* of the run: partitions by identity */
     struct hq_identity *identities;
     size_t identity_count;
@@ -283,11 +336,11 @@ typedef struct hq_lookup {
 
 void keep_prepare(hq_broker *broker);
 void keep_look_up(hq_query *query);
-void lookup_done(hq_lookup *lookup);                          /* query.c */
-void keep_partials(hq_query *query);                          /* those gathered; no wait */
-void keep_outcome(hq_query *query, const hq_histset *result); /* result (NULL if failed) and journal */
-void outcome_kept(hq_query *query, bool is_kept);             /* query.c */
-void keep_try_again(hq_broker *broker, int64_t now_ms);       /* what waits for the store */
+void lookup_done(hq_lookup *lookup);                    /* query.c; takes result and sink out of it */
+void keep_partials(hq_query *query);                    /* those gathered; no wait */
+void keep_outcome(hq_query *query);                     /* result, if there is one, and journal */
+void outcome_kept(hq_query *query, bool is_kept);       /* query.c */
+void keep_try_again(hq_broker *broker, int64_t now_ms); /* what waits for the store */
 void keep_sweep(hq_broker *broker);
 void keep_free(hq_broker *broker);
 

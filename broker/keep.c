@@ -69,38 +69,56 @@ static void index_partitions(hq_lookup *lookup)
     qsort(lookup->identities, lookup->identity_count, sizeof *lookup->identities, compare_identities);
 }
 
+/* Merged here and now, so that they need no memory but what the sink's trees need, and the loop is not kept waiting. */
 static void note_partial(void *context, const hq_partial *partial)
 {
     hq_lookup *lookup = context;
+    const hq_dataset *dataset = lookup->query->dataset;
     if (!lookup->identities)
         index_partitions(lookup);
     const hq_identity *identity = bsearch(&partial->partition, lookup->identities, lookup->identity_count,
                                           sizeof *lookup->identities, compare_identities);
     if (!identity)
         return;
-    HQ_GROW(lookup->found, lookup->found_count, lookup->found_capacity);
-    lookup->found[lookup->found_count++] = (hq_found){
-        .index = identity->index, .entries = partial->entries, .at = lookup->bytes.size, .size = partial->size};
-    buffer_append(&lookup->bytes, partial->bytes, partial->size);
+    const hq_partition *partition = &dataset->partitions[identity->index];
+    hq_reason reason = {{0}};
+    if (partial->entries != partition->last - partition->first)
+        return;
+    if (!lookup->sink)
+        lookup->sink = query_new_sink(lookup->query);
+    hq_error error = sink_add(lookup->sink, identity->index, partial->bytes, partial->size, &reason);
+    if (error == HQ_EEXISTS)
+        return;
+    if (error) {
+        hq_log(HQ_LOG_WARN, "broker", "query %s: a partial in the store is of no use, it is computed again: %s",
+               lookup->query->id_text, reason.text);
+        return;
+    }
+    lookup->entries += partial->entries;
+    lookup->stored++;
 }
 
-static bool read_result(hq_lookup *lookup, const bson_t *document)
+static void read_result(hq_lookup *lookup, const bson_t *document)
 {
     bson_iter_t iter;
     bson_subtype_t subtype;
     uint32_t size = 0;
     const uint8_t *bytes = NULL;
+    hq_histset *set = NULL;
     hq_reason reason = {{0}};
+    if (!bson_iter_init_find(&iter, document, "hists") || !BSON_ITER_HOLDS_BINARY(&iter))
+        return;
+    bson_iter_binary(&iter, &subtype, &size, &bytes);
+    if (histset_decode_whole(bytes, size, &set, &reason)) {
+        hq_log(HQ_LOG_WARN, "broker", "a result in the store cannot be read, it is computed again: %s", reason.text);
+        return;
+    }
+    histset_free(&set);
+    hq_buffer copy = {0};
+    buffer_append(&copy, bytes, size);
+    lookup->result = shared_new(&copy);
     if (bson_iter_init_find(&iter, document, "entries") && BSON_ITER_HOLDS_INT64(&iter))
         lookup->entries = (uint64_t)bson_iter_int64(&iter);
-    if (!bson_iter_init_find(&iter, document, "hists") || !BSON_ITER_HOLDS_BINARY(&iter))
-        return false;
-    bson_iter_binary(&iter, &subtype, &size, &bytes);
-    if (histset_decode_whole(bytes, size, &lookup->result, &reason)) {
-        hq_log(HQ_LOG_WARN, "broker", "a result in the store cannot be read, it is computed again: %s", reason.text);
-        return false;
-    }
-    return true;
 }
 
 static void lookup_run(void *context)
@@ -112,10 +130,10 @@ static void lookup_run(void *context)
     bson_t *document = NULL;
     hq_error error = store_get_result(store, &query->fingerprint, &document, &reason);
     if (!error)
-        lookup->has_result = read_result(lookup, document);
+        read_result(lookup, document);
     if (document)
         bson_destroy(document);
-    if (!lookup->has_result && (!error || error == HQ_ENOTFOUND))
+    if (!lookup->result && (!error || error == HQ_ENOTFOUND))
         error = store_get_partials(store, &query->program_print, note_partial, lookup, &reason);
     if (error && error != HQ_ENOTFOUND)
         hq_log(HQ_LOG_WARN, "broker", "query %s: the store was not asked, everything is computed: %s", query->id_text,
@@ -127,10 +145,9 @@ static void lookup_end(void *context)
     hq_lookup *lookup = context;
     hq_query *query = lookup->query;
     lookup_done(lookup);
-    histset_free(&lookup->result);
-    buffer_clear(&lookup->bytes);
+    shared_release(&lookup->result);
+    sink_free(&lookup->sink);
     free(lookup->identities);
-    free(lookup->found);
     free(lookup);
     query_release(query);
 }
@@ -148,8 +165,9 @@ void keep_look_up(hq_query *query)
 typedef struct bundle {
     hq_query *query;
     hq_partial *partials;
-    size_t count;
+    size_t count, size; /* size: of their bytes together */
     hq_buffer bytes;
+    hq_arrival *arrivals; /* that hold the bytes of the large ones */
     hq_error error;
 } bundle;
 
@@ -173,11 +191,15 @@ static void bundle_end(void *context)
 {
     bundle *batch = context;
     hq_query *query = batch->query;
-    query->broker->partial_bytes_waiting -= batch->bytes.size;
+    query->broker->partial_bytes_waiting -= batch->size;
     if (batch->error)
         query->broker->counters.partials_lost += (int64_t)batch->count;
     else
         query->broker->counters.partials_kept += (int64_t)batch->count;
+    for (hq_arrival *arrival; (arrival = batch->arrivals);) {
+        batch->arrivals = arrival->next;
+        arrival_free(&arrival);
+    }
     free(batch->partials);
     buffer_clear(&batch->bytes);
     free(batch);
@@ -189,12 +211,21 @@ void keep_partials(hq_query *query)
     if (query->partial_count == 0)
         return;
     bundle *batch = hq_calloc(1, sizeof *batch);
-    *batch = (bundle){
-        .query = query, .partials = query->partials, .count = query->partial_count, .bytes = query->partial_bytes};
-    for (size_t i = 0, at = 0; i < batch->count; at += batch->partials[i++].size)
+    *batch = (bundle){.query = query,
+                      .partials = query->partials,
+                      .count = query->partial_count,
+                      .size = query->partial_size,
+                      .bytes = query->partial_bytes,
+                      .arrivals = query->partial_arrivals};
+    for (size_t i = 0, at = 0; i < batch->count; i++) {
+        if (batch->partials[i].bytes)
+            continue;
         batch->partials[i].bytes = batch->bytes.bytes + at;
+        at += batch->partials[i].size;
+    }
     query->partials = NULL;
-    query->partial_count = query->partial_capacity = 0;
+    query->partial_arrivals = NULL;
+    query->partial_count = query->partial_capacity = query->partial_size = 0;
     query->partial_bytes = (hq_buffer){0};
     query_hold(query);
     jobs_give(query->broker->keeper, bundle_run, bundle_end, batch);
@@ -205,7 +236,7 @@ void keep_partials(hq_query *query)
 struct hq_outcome_job {
     hq_outcome_job *next; /* while it waits for the store to come back */
     hq_query *query;
-    bson_t *result; /* NULL if there is none, or it has been kept */
+    bool has_result; /* that is to be kept */
     bson_t *journal;
     bool is_kept, was_told;
     hq_error error;
@@ -213,24 +244,66 @@ struct hq_outcome_job {
     int64_t due_ms;
 };
 
+/* What was asked of: the first text of the dataset, and how many there are. */
+static void append_dataset(bson_t *document, const hq_query *query)
+{
+    int64_t specs;
+    const char *first = query_first_spec(query, &specs);
+    BSON_APPEND_UTF8(document, "dataset", first);
+    BSON_APPEND_INT64(document, "specs", specs);
+}
+
+/* Of a query that is complete: nothing of what is read here changes any more. */
+static bson_t *result_document(const hq_query *query)
+{
+    if (shared_size(query->result) > HQ_RESULT_BYTES) {
+        hq_log(HQ_LOG_WARN, "broker",
+               "query %s: a result of %zu bytes is more than a document of the store holds; it is not kept",
+               query->id_text, shared_size(query->result));
+        return NULL;
+    }
+    bson_t *document = bson_new();
+    BSON_APPEND_UTF8(document, "query", query->id_text);
+    BSON_APPEND_UTF8(document, "name", query->name);
+    BSON_APPEND_UTF8(document, "user", query->user);
+    append_dataset(document, query);
+    char program[HQ_HASH_TEXT];
+    hash_to_text(&query->program_print, program);
+    BSON_APPEND_UTF8(document, "program", program);
+    BSON_APPEND_INT64(document, "entries", (int64_t)query->dataset->entries);
+    BSON_APPEND_INT64(document, "subtasks", (int64_t)query->dataset->partition_count);
+    BSON_APPEND_DOUBLE(document, "seconds", (double)(query->computed_ms - query->submitted_ms) / 1e3);
+    BSON_APPEND_DATE_TIME(document, "finished", hq_wall_ms());
+    BSON_APPEND_BINARY(document, "hists", BSON_SUBTYPE_BINARY, shared_bytes(query->result),
+                       (uint32_t)shared_size(query->result));
+    return document;
+}
+
+static hq_error put_result(hq_outcome_job *job)
+{
+    const hq_query *query = job->query;
+    bson_t *document = result_document(query);
+    if (!document) {
+        job->has_result = false;
+        return HQ_OK;
+    }
+    hq_error error = store_put_result(query->broker->store, &query->fingerprint, document, &job->reason);
+    bson_destroy(document);
+    job->is_kept = !error;
+    return error;
+}
+
 static void outcome_run(void *context)
 {
     hq_outcome_job *job = context;
     const hq_query *query = job->query;
-    hq_store *store = query->broker->store;
-    job->error = HQ_OK;
-    if (job->result && !job->is_kept) {
-        job->error = store_put_result(store, &query->fingerprint, job->result, &job->reason);
-        job->is_kept = !job->error;
-    }
+    job->error = job->has_result && !job->is_kept ? put_result(job) : HQ_OK;
     if (!job->error)
-        job->error = store_put_journal(store, &query->id, job->journal, &job->reason);
+        job->error = store_put_journal(query->broker->store, &query->id, job->journal, &job->reason);
 }
 
 static void outcome_free(hq_outcome_job **job_p)
 {
-    if ((*job_p)->result)
-        bson_destroy((*job_p)->result);
     bson_destroy((*job_p)->journal);
     free(*job_p);
     *job_p = NULL;
@@ -262,7 +335,7 @@ static void outcome_end(void *context)
         return;
     if (job->error)
         hq_log(HQ_LOG_ERROR, "broker", "query %s: its %s is not in the store: %s", query->id_text,
-               job->is_kept || !job->result ? "journal" : "result", job->reason.text);
+               job->is_kept || !job->has_result ? "journal" : "result", job->reason.text);
     outcome_kept(query, job->is_kept);
     outcome_free(&job);
     query_release(query);
@@ -288,43 +361,6 @@ void keep_free(hq_broker *broker)
         broker->waiting_outcomes = job->next;
         outcome_free(&job);
     }
-}
-
-/* What was asked of: the first text of the dataset, and how many there are. */
-static void append_dataset(bson_t *document, const hq_query *query)
-{
-    int64_t specs;
-    const char *first = query_first_spec(query, &specs);
-    BSON_APPEND_UTF8(document, "dataset", first);
-    BSON_APPEND_INT64(document, "specs", specs);
-}
-
-static bson_t *result_document(const hq_query *query, const hq_histset *result)
-{
-    hq_buffer bytes = {0};
-    histset_encode_whole(result, &bytes);
-    if (bytes.size > HQ_RESULT_BYTES) {
-        hq_log(HQ_LOG_WARN, "broker",
-               "query %s: a result of %zu bytes is more than a document of the store holds; it is not kept",
-               query->id_text, bytes.size);
-        buffer_clear(&bytes);
-        return NULL;
-    }
-    bson_t *document = bson_new();
-    BSON_APPEND_UTF8(document, "query", query->id_text);
-    BSON_APPEND_UTF8(document, "name", query->name);
-    BSON_APPEND_UTF8(document, "user", query->user);
-    append_dataset(document, query);
-    char program[HQ_HASH_TEXT];
-    hash_to_text(&query->program_print, program);
-    BSON_APPEND_UTF8(document, "program", program);
-    BSON_APPEND_INT64(document, "entries", (int64_t)query->dataset->entries);
-    BSON_APPEND_INT64(document, "subtasks", (int64_t)query->dataset->partition_count);
-    BSON_APPEND_DOUBLE(document, "seconds", (double)(query->computed_ms - query->submitted_ms) / 1e3);
-    BSON_APPEND_DATE_TIME(document, "finished", hq_wall_ms());
-    BSON_APPEND_BINARY(document, "hists", BSON_SUBTYPE_BINARY, bytes.bytes, (uint32_t)bytes.size);
-    buffer_clear(&bytes);
-    return document;
 }
 
 static bson_t *journal_document(const hq_query *query)
@@ -358,16 +394,15 @@ static bson_t *journal_document(const hq_query *query)
     return document;
 }
 
-void keep_outcome(hq_query *query, const hq_histset *result)
+void keep_outcome(hq_query *query)
 {
     if (!query->broker->store) {
         outcome_kept(query, false);
         return;
     }
     hq_outcome_job *job = hq_calloc(1, sizeof *job);
-    *job = (hq_outcome_job){.query = query, .journal = journal_document(query)};
-    if (result && !query->is_from_store)
-        job->result = result_document(query, result);
+    *job = (hq_outcome_job){
+        .query = query, .journal = journal_document(query), .has_result = query->result && !query->is_from_store};
     query_hold(query);
     jobs_give(query->broker->keeper, outcome_run, outcome_end, job);
 }

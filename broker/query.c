@@ -11,7 +11,6 @@
 #include "broker/internal.h"
 
 static void query_start(hq_query *query, hq_lookup *lookup);
-static void query_advance(hq_query *query);
 
 const char *query_state_name(hq_query_state state)
 {
@@ -48,9 +47,15 @@ void query_free(hq_query **query_p)
     scheduler_remove_work(query->broker->scheduler, &query->work);
     if (query->request)
         bson_destroy(query->request);
+    merge_clear(query);
     sink_free(&query->sink);
+    shared_release(&query->result);
     program_free(&query->program);
     dataset_free(&query->dataset);
+    for (hq_arrival *arrival; (arrival = query->partial_arrivals);) {
+        query->partial_arrivals = arrival->next;
+        arrival_free(&arrival);
+    }
     buffer_clear(&query->partial_bytes);
     free(query->partials);
     free(query->listeners);
@@ -199,19 +204,21 @@ void plan_done(hq_plan *plan)
 }
 
 /* The whole result was in the store. */
-static void answer_from_store(hq_query *query, const hq_lookup *lookup)
+static void answer_from_store(hq_query *query, hq_lookup *lookup)
 {
     query->state = QUERY_SUCCESSFUL;
     query->is_from_store = query->is_kept = true;
+    query->result = lookup->result;
+    lookup->result = NULL;
     query->entries = lookup->entries;
     query->stored = (uint32_t)query->dataset->partition_count;
     query->computed_ms = hq_now_ms();
     query->broker->counters.from_store++;
     hq_log(HQ_LOG_INFO, "broker", "query %s answered from the store", query->id_text);
     clients_accept(query);
-    clients_done(query, lookup->result);
+    clients_done(query);
     query->place = PLACE_DONE;
-    keep_outcome(query, NULL);
+    keep_outcome(query);
     query_remove(query);
 }
 
@@ -222,7 +229,7 @@ void lookup_done(hq_lookup *lookup)
         return;
     if (query_is_over(query))
         query_remove(query);
-    else if (lookup->has_result)
+    else if (lookup->result)
         answer_from_store(query, lookup);
     else if (!query_joined(query))
         query_start(query, lookup);
@@ -254,41 +261,19 @@ static uint64_t columns_of(const hq_program *program)
     return columns;
 }
 
-/* node and answer are NULL if no worker did it. */
-static void finish_subtask(const hq_query *query, uint32_t index, const hq_node *node, const hq_answer *answer)
-{
-    hq_done done = {.worker = HQ_NO_WORKER};
-    uint32_t rival = node ? scheduler_rival(query->work, index, node->number) : HQ_NO_WORKER;
-    if (rival != HQ_NO_WORKER)
-        workers_drop_subtask(query, rival, index);
-    if (node)
-        done = (hq_done){.worker = node->number,
-                         .load_us = answer->load_us,
-                         .run_us = answer->run_us,
-                         .was_cold = answer->read_bytes > 0};
-    scheduler_done(query->broker->scheduler, query->work, index, &done, hq_now_us());
-}
-
+/* What the store had needs no worker. */
 static void take_stored(hq_query *query, const hq_lookup *lookup)
 {
-    for (size_t i = 0; i < lookup->found_count; i++) {
-        const hq_found *found = &lookup->found[i];
-        const hq_partition *partition = &query->dataset->partitions[found->index];
-        if (found->entries != partition->last - partition->first || sink_has(query->sink, found->index))
-            continue;
-        hq_reason reason = {{0}};
-        if (sink_add(query->sink, found->index, lookup->bytes.bytes + found->at, found->size, &reason)) {
-            hq_log(HQ_LOG_WARN, "broker", "query %s: a partial in the store is of no use, it is computed again: %s",
-                   query->id_text, reason.text);
-            continue;
-        }
-        finish_subtask(query, found->index, NULL, NULL);
-        query->entries += found->entries;
-        query->stored++;
-    }
+    query->stored = lookup->stored;
+    query->entries = lookup->entries;
+    int64_t now_us = hq_now_us();
+    const hq_done done = {.worker = HQ_NO_WORKER};
+    for (uint32_t i = 0; i < query->dataset->partition_count; i++)
+        if (sink_has(query->sink, i))
+            scheduler_done(query->broker->scheduler, query->work, i, &done, now_us);
 }
 
-static hq_sink *new_sink(const hq_query *query)
+hq_sink *query_new_sink(const hq_query *query)
 {
     const hq_dataset *dataset = query->dataset;
     hq_histset *shape = program_new_hists(query->program);
@@ -327,11 +312,15 @@ static void query_start(hq_query *query, hq_lookup *lookup)
     }
     query->state = QUERY_STAGING;
     query->started_ms = hq_now_ms();
-    query->sink = new_sink(query);
+    bool has_stored = lookup && lookup->sink;
+    query->sink = has_stored ? lookup->sink : query_new_sink(query);
+    if (has_stored)
+        lookup->sink = NULL;
+    merge_begin(query);
     broker->counters.files_left_out += (int64_t)dataset->left_out_count;
     for (size_t i = 0; i < query->listener_count; i++)
         if (query->listeners[i].wants_progress)
-            sink_watch(query->sink);
+            merge_watch(query);
     hq_work_order order = {.count = (uint32_t)dataset->partition_count,
                            .priority = query->priority,
                            .user = query->user,
@@ -341,7 +330,7 @@ static void query_start(hq_query *query, hq_lookup *lookup)
                            .context = dataset,
                            .owner = query};
     query->work = scheduler_add_work(broker->scheduler, &order, hq_now_us());
-    if (lookup)
+    if (has_stored)
         take_stored(query, lookup);
     hq_log(HQ_LOG_INFO, "broker", "query %s (%s, %s): %zu subtasks, %llu entries, %u from the store", query->id_text,
            query->name, query->user, dataset->partition_count, (unsigned long long)dataset->entries, query->stored);
@@ -440,6 +429,7 @@ static void stop_computing(hq_query *query)
     query->computed_ms = hq_now_ms();
     scheduler_remove_work(query->broker->scheduler, &query->work);
     workers_drop_query(query);
+    merge_drop(query);
     keep_partials(query);
 }
 
@@ -458,27 +448,17 @@ static void take_out_failed(hq_query *query)
         query->stored = (uint32_t)dataset->partition_count;
 }
 
-static void tell_progress(hq_query *query, int64_t now_ms)
-{
-    query->told_ms = now_ms;
-    query->has_news = false;
-    clients_progress(query);
-}
-
-/* Takes the next step towards the end, if it is due. */
-static void query_advance(hq_query *query)
+void query_advance(hq_query *query)
 {
     if (query->broker->is_stopping)
         return; /* it stays where it is, in the coordinator too */
     if (!query_is_over(query) && query->sink && sink_is_complete(query->sink)) {
-        if (query->told_ms == 0) /* a short query's histograms, while the store and the coordinator are told */
-            tell_progress(query, hq_now_ms());
         query->state = QUERY_SUCCESSFUL;
         stop_computing(query);
         if (query->files_failed)
             take_out_failed(query);
-        keep_outcome(query, sink_result(query->sink));
-        return; /* outcome_kept comes back here */
+        merge_end_query(query);
+        return; /* query_has_result, then outcome_kept come back here */
     }
     if (!query_is_over(query) || !query->is_settled)
         return;
@@ -486,7 +466,7 @@ static void query_advance(hq_query *query)
         query_finish(query);
     } else if (query->place == PLACE_DONE && !query->is_removed) {
         if (query->state == QUERY_SUCCESSFUL)
-            clients_done(query, sink_result(query->sink));
+            clients_done(query);
         else
             clients_failed(query);
         hq_log(HQ_LOG_INFO, "broker", "query %s %s: %llu entries in %lld ms, %u subtasks done twice, %u given again",
@@ -494,6 +474,16 @@ static void query_advance(hq_query *query)
                (long long)(hq_now_ms() - query->submitted_ms), query->duplicates, query->requeued);
         query_remove(query);
     }
+}
+
+void query_has_result(hq_query *query, hq_shared *result)
+{
+    if (query->broker->is_stopping)
+        return;
+    query->result = shared_take(result);
+    if (query->told_ms == 0) /* a short query's histograms, while the store and the coordinator are told */
+        clients_progress(query, shared_size(result) <= HQ_RESULT_BYTES ? result : NULL);
+    keep_outcome(query);
 }
 
 void outcome_kept(hq_query *query, bool is_kept)
@@ -519,7 +509,7 @@ static void query_end_badly(hq_query *query, hq_query_state state, hq_error erro
     /* While the coordinator is away nothing can be marked, but a failure need not wait for that. */
     if (!query->broker->is_connected)
         clients_failed(query);
-    keep_outcome(query, NULL);
+    keep_outcome(query);
 }
 
 void query_fail(hq_query *query, hq_error error, const char *text)
@@ -537,133 +527,7 @@ void query_cancel(hq_query *query, const char *why)
         clients_failed(query);
 }
 
-/* ---- answers ---- */
-
-static void gather_partial(hq_query *query, uint32_t index, const hq_answer *answer)
-{
-    hq_broker *broker = query->broker;
-    if (!broker->store || answer->entries == 0)
-        return;
-    if (broker->partial_bytes_waiting > HQ_PARTIALS_WAITING) {
-        broker->counters.partials_lost++;
-        return;
-    }
-    HQ_GROW(query->partials, query->partial_count, query->partial_capacity);
-    query->partials[query->partial_count++] =
-        (hq_partial){.partition = dataset_partition_identity(query->dataset, index),
-                     .entries = answer->entries,
-                     .size = answer->size};
-    buffer_append(&query->partial_bytes, answer->contents, answer->size);
-    broker->partial_bytes_waiting += answer->size;
-    if (query->partial_count >= HQ_PARTIALS_BATCH || query->partial_bytes.size >= HQ_PARTIALS_BYTES)
-        keep_partials(query);
-}
-
-void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer)
-{
-    hq_broker *broker = query->broker;
-    if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)
-        return;
-    if (sink_is_left_out(query->sink, query->dataset->partitions[answer->index].file))
-        return;
-    if (sink_has(query->sink, answer->index)) {
-        query->duplicates++;
-        broker->counters.duplicates++;
-        return;
-    }
-    const hq_partition *partition = &query->dataset->partitions[answer->index];
-    hq_failure failure = {.error = HQ_EPROTOCOL};
-    if (answer->entries != partition->last - partition->first) {
-        hq_fail(&failure.reason, HQ_EPROTOCOL, "%llu entries computed of %llu", (unsigned long long)answer->entries,
-                (unsigned long long)(partition->last - partition->first));
-        query_answer_failed(query, node, answer->index, &failure);
-        return;
-    }
-    if (sink_add(query->sink, answer->index, answer->contents, answer->size, &failure.reason)) {
-        query_answer_failed(query, node, answer->index, &failure);
-        return;
-    }
-    finish_subtask(query, answer->index, node, answer);
-    if (broker->settings.query_memory && sink_bytes(query->sink) > (size_t)broker->settings.query_memory) {
-        query_fail(query, HQ_ELIMIT,
-                   "partials that wait to be merged need more memory than a query may have "
-                   "(the broker's option --query-memory): fewer bins are needed");
-        return;
-    }
-    broker->counters.subtasks++;
-    query->state = QUERY_RUNNING;
-    query->has_news = true;
-    query->entries += answer->entries;
-    query->read_bytes += answer->read_bytes;
-    query->cached_bytes += answer->cached_bytes;
-    gather_partial(query, answer->index, answer);
-    if (sink_is_complete(query->sink))
-        query_advance(query);
-}
-
-/* The rest of the query goes on without the file that the subtask is of. */
-static void leave_out(hq_query *query, uint32_t index, const hq_failure *failure)
-{
-    hq_broker *broker = query->broker;
-    hq_dataset *dataset = query->dataset;
-    uint32_t file = dataset->partitions[index].file, first = index, last = index;
-    while (first > 0 && dataset->partitions[first - 1].file == file)
-        first--;
-    for (; last < dataset->partition_count && dataset->partitions[last].file == file; last++)
-        ;
-    for (uint32_t i = first; i < last; i++) {
-        if (sink_has(query->sink, i))
-            query->entries -= dataset->partitions[i].last - dataset->partitions[i].first;
-        finish_subtask(query, i, NULL, NULL);
-    }
-    sink_leave_out(query->sink, file);
-    dataset_note_left_out(dataset, dataset->files[file].path, failure->error, failure->reason.text);
-    query->files_failed++;
-    query->has_news = true;
-    broker->counters.files_left_out++;
-    hq_log(HQ_LOG_WARN, "broker", "query %s goes on without %s", query->id_text, dataset->files[file].path);
-    if (query->files_failed < dataset->file_count) {
-        query_advance(query);
-        return;
-    }
-    char *text = hq_format("no file of this dataset can be read: %s", failure->reason.text);
-    query_fail(query, failure->error, text);
-    free(text);
-}
-
-/* What no other worker would do better. */
-static bool is_final(hq_error error)
-{
-    return error == HQ_EQUERY || error == HQ_ETIMEOUT || error == HQ_EMISMATCH || error == HQ_EUNSUPPORTED ||
-           error == HQ_EFORMAT || error == HQ_ELIMIT;
-}
-
-void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure)
-{
-    hq_broker *broker = query->broker;
-    if (query_is_over(query) || !query->work || index >= query->dataset->partition_count ||
-        sink_has(query->sink, index))
-        return;
-    hq_log(HQ_LOG_WARN, "broker", "query %s: subtask %u failed on worker %s (%s): %s", query->id_text, index,
-           node->id_text, hq_error_name(failure->error), failure->reason.text);
-    uint32_t failures = scheduler_failed(broker->scheduler, query->work, index, node->number);
-    if (failures == 0)
-        return; /* it is no longer this worker's to fail */
-    bool is_last = is_final(failure->error) || failures >= broker->settings.attempts;
-    if (is_last && query->skips_bad && failure->is_of_file) {
-        leave_out(query, index, failure);
-    } else if (is_final(failure->error)) {
-        query->fault_line = failure->line;
-        query_fail(query, failure->error, failure->reason.text);
-    } else if (failures >= broker->settings.attempts) {
-        char *text = hq_format("%s (tried %u times)", failure->reason.text, failures);
-        query_fail(query, failure->error, text);
-        free(text);
-    } else {
-        query->requeued++;
-        broker->counters.requeued++;
-    }
-}
+/* ---- while it runs ---- */
 
 static void updated(void *context, hq_error error, const char *detail)
 {
@@ -691,11 +555,31 @@ static void update_standing(hq_query *query, int64_t now_ms)
     bson_destroy(document);
 }
 
+int64_t query_due_ms(const hq_query *query)
+{
+    if (query_is_over(query) || !query->has_news || query->is_telling || !clients_want_progress(query))
+        return INT64_MAX;
+    return query->told_ms + (query->show_ms > HQ_PROGRESS_MS ? query->show_ms : HQ_PROGRESS_MS);
+}
+
+void query_shown(hq_query *query, hq_shared *shown, int64_t took_us)
+{
+    query->is_telling = false;
+    if (query_is_over(query))
+        return;
+    query->told_ms = hq_now_ms();
+    query->show_ms = took_us / 100;
+    clients_progress(query, shown);
+}
+
 void query_tick(hq_query *query, int64_t now_ms)
 {
-    if (!query_is_over(query) && query->sink)
-        update_standing(query, now_ms);
-    if (query_is_over(query) || !query->has_news || now_ms - query->told_ms < HQ_PROGRESS_MS)
+    if (query_is_over(query) || !query->sink)
         return;
-    tell_progress(query, now_ms);
+    update_standing(query, now_ms);
+    if (query_due_ms(query) > now_ms)
+        return;
+    query->has_news = false;
+    query->is_telling = true;
+    merge_show(query);
 }

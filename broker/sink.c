@@ -6,7 +6,8 @@
 
 enum {
     MAX_LEVELS = 33,
-    SMALL_BYTES = 1 << 20 /* sets up to this size wait as they are and can be watched; larger ones wait packed */
+    SMALL_BYTES = 1 << 20,   /* sets up to this size wait as they are, larger ones packed */
+    WATCHED_BYTES = 16 << 20 /* sets up to this size can be watched */
 };
 
 /* A finished node over some subtasks that waits for its sibling. */
@@ -27,21 +28,33 @@ typedef struct tree {
 } tree;
 
 typedef struct file {
-    uint32_t first, count, done; /* subtasks */
+    uint32_t first, count; /* subtasks */
+    /* the tally's */
+    uint32_t counted;
     bool is_left_out;
+    /* the trees' */
+    uint32_t merged;
+    bool is_cut;
     tree tree;
-    node *sum; /* once it is complete, until it has gone into the whole */
+    node *sum; /* once it is whole, until it has gone into that of the files */
 } file;
 
 struct hq_sink {
-    uint32_t count, done;
-    uint64_t *counted; /* one bit a subtask */
+    uint32_t count;
     hq_histset *blank; /* the result of a query whose every partial is empty */
-    hq_histset *running, *result;
     bool is_small, can_leave_out;
-    size_t set_bytes, waiting_bytes; /* of one set; of all nodes that wait */
+    size_t set_bytes;
     file *files;
     size_t file_count;
+
+    /* the tally */
+    uint32_t done;
+    uint64_t *counted; /* one bit a subtask */
+
+    /* the trees */
+    hq_histset *running, *result;
+    size_t waiting_bytes; /* of all nodes that wait */
+    uint32_t merged;      /* subtasks, with those of files that were cut */
     /* The tree over the files. If none can be left out, its leaves come in any order. Else their number and with it a
      * file's place is known only when all before it are settled: then they come in order, and what waits is, for each
      * bit that is set in the number of those that came, the node over so many of them. */
@@ -244,7 +257,7 @@ static void settle_files(hq_sink *sink)
 {
     for (; sink->settled < sink->file_count; sink->settled++) {
         file *f = &sink->files[sink->settled];
-        if (f->is_left_out)
+        if (f->is_cut)
             continue;
         if (!f->sum)
             return;
@@ -254,15 +267,16 @@ static void settle_files(hq_sink *sink)
     carry_out(sink);
 }
 
-static void count_subtask(hq_sink *sink, size_t number, uint32_t index, node *n)
+/* ---- what comes ---- */
+
+static void merge_node(hq_sink *sink, size_t number, uint32_t index, node *n)
 {
     file *f = &sink->files[number];
-    sink->counted[index / 64] |= (uint64_t)1 << (index % 64);
-    sink->done++;
+    sink->merged++;
     if (!f->tree.levels)
         tree_make(&f->tree, f->count);
     settle(sink, &f->tree, index - f->first, n);
-    if (++f->done < f->count)
+    if (++f->merged < f->count)
         return;
     f->sum = f->tree.nodes[f->tree.levels - 1][0];
     f->tree.nodes[f->tree.levels - 1][0] = NULL;
@@ -275,12 +289,9 @@ static void count_subtask(hq_sink *sink, size_t number, uint32_t index, node *n)
     }
 }
 
-hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t size, hq_reason *reason)
+static hq_error merge_into(hq_sink *sink, size_t number, uint32_t index, const void *contents, size_t size,
+                           hq_reason *reason)
 {
-    if (index >= sink->count)
-        return hq_fail(reason, HQ_EFORMAT, "subtask %u of %u", index, sink->count);
-    if (sink_has(sink, index))
-        return HQ_EEXISTS;
     node *n = &nothing;
     if (size > 0) {
         hq_histset *set = histset_new_like(sink->blank);
@@ -298,8 +309,45 @@ hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t si
             histset_free(&set);
         }
     }
-    count_subtask(sink, sink_file(sink, index), index, n);
+    merge_node(sink, number, index, n);
     return HQ_OK;
+}
+
+static void count_into(hq_sink *sink, size_t number, uint32_t index)
+{
+    sink->counted[index / 64] |= (uint64_t)1 << (index % 64);
+    sink->done++;
+    sink->files[number].counted++;
+}
+
+static hq_error check_index(const hq_sink *sink, uint32_t index, hq_reason *reason)
+{
+    return index < sink->count ? HQ_OK : hq_fail(reason, HQ_EFORMAT, "subtask %u of %u", index, sink->count);
+}
+
+hq_error sink_merge(hq_sink *sink, uint32_t index, const void *contents, size_t size, hq_reason *reason)
+{
+    hq_error error = check_index(sink, index, reason);
+    return error ? error : merge_into(sink, sink_file(sink, index), index, contents, size, reason);
+}
+
+void sink_count(hq_sink *sink, uint32_t index)
+{
+    count_into(sink, sink_file(sink, index), index);
+}
+
+hq_error sink_add(hq_sink *sink, uint32_t index, const void *contents, size_t size, hq_reason *reason)
+{
+    hq_error error = check_index(sink, index, reason);
+    if (error)
+        return error;
+    if (sink_has(sink, index))
+        return HQ_EEXISTS;
+    size_t number = sink_file(sink, index);
+    error = merge_into(sink, number, index, contents, size, reason);
+    if (!error)
+        count_into(sink, number, index);
+    return error;
 }
 
 size_t sink_file(const hq_sink *sink, uint32_t index)
@@ -330,6 +378,11 @@ bool sink_is_complete(const hq_sink *sink)
     return sink->done == sink->count;
 }
 
+size_t sink_set_bytes(const hq_sink *sink)
+{
+    return sink->set_bytes;
+}
+
 size_t sink_bytes(const hq_sink *sink)
 {
     return sink->waiting_bytes;
@@ -337,8 +390,11 @@ size_t sink_bytes(const hq_sink *sink)
 
 static void run_up_node(hq_sink *sink, const node *n)
 {
-    if (n && n != &nothing)
-        merge(sink->running, n->set);
+    if (!n || n == &nothing)
+        return;
+    hq_histset *unpacked = n->set ? NULL : unpack(sink, n);
+    merge(sink->running, unpacked ? unpacked : n->set);
+    histset_free(&unpacked);
 }
 
 static void run_up_tree(hq_sink *sink, const tree *t)
@@ -363,20 +419,28 @@ static void run_up(hq_sink *sink)
 
 void sink_watch(hq_sink *sink)
 {
-    if (!sink->running && sink->is_small)
+    if (!sink->running && sink->set_bytes <= WATCHED_BYTES)
         run_up(sink);
 }
 
-void sink_leave_out(hq_sink *sink, size_t number)
+bool sink_cross_out(hq_sink *sink, size_t number)
 {
     file *f = &sink->files[number];
-    if (!sink->can_leave_out || f->is_left_out || f->done == f->count)
-        return;
+    if (!sink->can_leave_out || f->is_left_out || f->counted == f->count)
+        return false;
     f->is_left_out = true;
-    tree_clear(sink, &f->tree);
     for (uint32_t i = f->first; i < f->first + f->count; i++)
         sink->counted[i / 64] |= (uint64_t)1 << (i % 64);
-    sink->done += f->count - f->done;
+    sink->done += f->count - f->counted;
+    return true;
+}
+
+void sink_cut(hq_sink *sink, size_t number)
+{
+    file *f = &sink->files[number];
+    f->is_cut = true;
+    tree_clear(sink, &f->tree);
+    sink->merged += f->count - f->merged;
     settle_files(sink);
     if (sink->running) {
         histset_free(&sink->running);
@@ -384,14 +448,20 @@ void sink_leave_out(hq_sink *sink, size_t number)
     }
 }
 
+void sink_leave_out(hq_sink *sink, size_t number)
+{
+    if (sink_cross_out(sink, number))
+        sink_cut(sink, number);
+}
+
 const hq_histset *sink_so_far(const hq_sink *sink)
 {
-    return sink->running ? sink->running : sink->is_small ? sink->blank : NULL;
+    return sink->running ? sink->running : sink->set_bytes <= WATCHED_BYTES ? sink->blank : NULL;
 }
 
 const hq_histset *sink_result(hq_sink *sink)
 {
-    if (!sink_is_complete(sink))
+    if (sink->merged < sink->count)
         return NULL;
     const node *root = sink->can_leave_out ? sink->carried[0] : sink->whole.nodes[sink->whole.levels - 1][0];
     if (!root || root == &nothing)

@@ -105,6 +105,7 @@ void status_asked(hq_broker *broker, const hq_message *message)
         {"partials_lost", n->partials_lost},
         {"evicted", n->evicted},
         {"files_left_out", n->files_left_out},
+        {"merging", (int64_t)broker->merging},
         {"plans_found", n->plans_found},
         {"plans_opened", n->plans_opened},
         {"plans_replaced", n->plans_replaced},

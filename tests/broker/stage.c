@@ -46,10 +46,18 @@ static void *run_broker(void *context)
 
 stage *stage_start(const hq_broker_settings *settings)
 {
+    return stage_start_with(settings, NULL, NULL);
+}
+
+stage *stage_start_with(const hq_broker_settings *settings, void (*prepare)(hq_broker *broker, void *context),
+                        void *context)
+{
     stage *s = hq_calloc(1, sizeof *s);
     hq_reason reason = {{0}};
     if (broker_new(settings, &s->broker, &reason))
         fail_msg("%s", reason.text);
+    if (prepare)
+        prepare(s->broker, context);
     assert_int_equal(pthread_create(&s->thread, NULL, run_broker, s), 0);
     s->watcher = stage_client(s);
     return s;

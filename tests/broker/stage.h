@@ -23,6 +23,9 @@ typedef struct stage {
 /* Settings that suit a test, to be changed before stage_start. The texts belong to the program. */
 hq_broker_settings stage_settings(void);
 stage *stage_start(const hq_broker_settings *settings);
+/* The same; prepare, if not NULL, is called with the broker before its loop runs. */
+stage *stage_start_with(const hq_broker_settings *settings, void (*prepare)(hq_broker *broker, void *context),
+                        void *context);
 /* Ends the broker; it must have lived until now. */
 void stage_end(stage **stage_p);
 /* broker_stop and the end of broker_run, but not yet broker_free. */

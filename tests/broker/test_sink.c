@@ -157,17 +157,63 @@ static void large_sets_wait_packed(void **state)
     for (int repeat = 0; repeat < 4; repeat++) {
         shuffle(order, p.count, &seed);
         hq_sink *sink = sink_new(&p.count, 1, p.shape, false);
-        sink_watch(sink); /* in vain */
-        assert_null(sink_so_far(sink));
+        int64_t entries = 0;
         for (uint32_t i = 0; i < p.count; i++) {
+            if (i == (uint32_t)repeat)
+                sink_watch(sink); /* what waits packed is in it too */
             assert_int_equal(add(sink, &p, order[i]), HQ_OK);
             assert_true(sink_bytes(sink) < 100000);
+            entries += hist_entries(p.list[order[i]].set->hists[1]);
+            assert_int_equal(hist_entries(sink_so_far(sink)->hists[1]), i < (uint32_t)repeat ? 0 : entries);
         }
         assert_true(histset_is_equal(sink_result(sink), expected));
         assert_true(histset_is_equal(sink_result(sink), expected));
         sink_free(&sink);
     }
     histset_free(&expected);
+    parts_clear(&p);
+}
+
+static void sets_of_many_megabytes_are_not_watched(void **state)
+{
+    (void)state;
+    hq_histset *shape = new_shape(1 << 20); /* three numbers for each of its bins */
+    uint32_t count = 2;
+    hq_sink *sink = sink_new(&count, 1, shape, false);
+    sink_watch(sink);
+    assert_null(sink_so_far(sink));
+    assert_int_equal(sink_add(sink, 0, NULL, 0, NULL), HQ_OK);
+    assert_null(sink_so_far(sink));
+    sink_free(&sink);
+    histset_free(&shape);
+}
+
+/* When partials come in order, what waits is one set for each level of the trees, not one for each subtask. */
+static void what_waits_is_few_partials_when_they_come_in_order(void **state)
+{
+    (void)state;
+    enum { MANY = 100000 };
+    parts p;
+    parts_fill(&p, 1, 5, false);
+    uint32_t *sizes = hq_calloc(MANY, sizeof *sizes);
+    /* One file, files of one subtask each, and files of several. */
+    for (uint32_t size = MANY, kind = 0; kind < 3; kind++, size = kind == 1 ? 1 : 333)
+        for (int can_leave_out = 0; can_leave_out < 2; can_leave_out++) {
+            uint32_t files = MANY / size, count = files * size;
+            for (uint32_t i = 0; i < files; i++)
+                sizes[i] = size;
+            hq_sink *sink = sink_new(sizes, files, p.shape, can_leave_out);
+            size_t most = 0, set = sink_set_bytes(sink);
+            for (uint32_t i = 0; i < count; i++) {
+                assert_int_equal(sink_add(sink, i, p.list[0].contents.bytes, p.list[0].contents.size, NULL), HQ_OK);
+                most = sink_bytes(sink) > most ? sink_bytes(sink) : most;
+            }
+            assert_true(sink_is_complete(sink));
+            assert_int_equal(sink_bytes(sink), set);
+            assert_true(most >= 8 * set && most <= 18 * set); /* 2^17 > MANY; over files of 333 it is 8 and 9 levels */
+            sink_free(&sink);
+        }
+    free(sizes);
     parts_clear(&p);
 }
 
@@ -348,6 +394,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_result_is_that_of_the_tree_in_any_order),
         cmocka_unit_test(large_sets_wait_packed),
+        cmocka_unit_test(sets_of_many_megabytes_are_not_watched),
+        cmocka_unit_test(what_waits_is_few_partials_when_they_come_in_order),
         cmocka_unit_test(each_subtask_counts_once),
         cmocka_unit_test(an_index_beyond_the_last_is_refused),
         cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_the_right_ones_count_later),
