@@ -73,8 +73,9 @@ static void flat_programs_count_as_others_do(void **state)
         "for m in event.Muon: h.fill(m.pt)",
         "for m in event.Muon:\n    if abs(m.eta) < 1: h.fill(m.pt)",
         "for m in event.Muon:\n    if abs(m.eta) < 1 and m.pt > 2 or m.charge > 0: h.fill(m.pt)",
-        "for m in event.Muon:\n    x = m.pt\n    if m.charge > 0:\n        x = x + 1\n        if m.eta > 0: x = x * 2\n"
-        "    else:\n        x = -x\n    h.fill(x)",
+        ("for m in event.Muon:\n    x = m.pt\n    if m.charge > 0:\n        x = x + 1\n        if m.eta > 0: x = x * "
+         "2\n"
+         "    else:\n        x = -x\n    h.fill(x)"),
         "for m in event.Muon:\n    if m.charge > 0: continue\n    h.fill(m.pt)\n    h.fill(m.eta)",
         "for m in event.Muon:\n    if sqrt(m.pt) > 2: h.fill(m.pt)",
         "for m in event.Muon: h.fill(cosh(m.eta) if m.charge > 0 else m.pt)",

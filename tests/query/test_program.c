@@ -290,8 +290,8 @@ static void too_many_histograms_or_bins_are_refused(void **state)
         "axis.Regular(67108863, 0, 1)",
         "axis.Regular(9223372036854775807, 0, 1)",
         "axis.Regular(10000, 0, 1), axis.Regular(10000, 0, 1)",
-        "axis.Regular(67108862, 0, 1), axis.Regular(67108862, 0, 1), axis.Regular(67108862, 0, 1), "
-        "axis.Regular(67108862, 0, 1)",
+        ("axis.Regular(67108862, 0, 1), axis.Regular(67108862, 0, 1), axis.Regular(67108862, 0, 1), "
+         "axis.Regular(67108862, 0, 1)"),
         "axis.Regular(50000000, 0, 1))\nh2 = Hist(axis.Regular(50000000, 0, 1)",
     };
     for (size_t i = 0; i < sizeof AXES / sizeof *AXES; i++) {
