@@ -314,6 +314,7 @@ static void tell_all_of_the_end(hq_broker *broker)
 {
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
+        atomic_store(&query->is_unwanted, true); /* by this broker */
         if (query->state == QUERY_SUCCESSFUL && query->is_kept) {
             clients_done(query);
             continue;

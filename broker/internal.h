@@ -12,6 +12,7 @@
 #define HQ_BROKER_INTERNAL_H
 
 #include <czmq.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/hash.h"
@@ -102,7 +103,8 @@ typedef struct hq_query {
     uint32_t handle;
     hq_query_state state;
     hq_place place;
-    bool is_removed; /* from the broker's active queries */
+    bool is_removed;         /* from the broker's active queries */
+    atomic_bool is_unwanted; /* planners read it: it is planned no further */
 
     bson_t *request; /* SUBMIT's document, less what concerns one client */
     char *name, *text, *user;

@@ -140,6 +140,7 @@ void plan_give(hq_query *query)
     hq_plan *plan = hq_calloc(1, sizeof *plan);
     plan->query = query;
     plan->shelf = plans_shelf(query->broker, query->is_fresh);
+    plan->shelf.is_unwanted = &query->is_unwanted;
     bson_iter_t iter, item;
     size_t capacity = 0;
     if (bson_iter_init_find(&iter, query->request, "dataset") && bson_iter_recurse(&iter, &item))

@@ -153,6 +153,10 @@ static bool query_joined(hq_query *query)
     query->broker->counters.joined++;
     for (size_t i = 0; i < query->listener_count; i++)
         clients_add(twin, &query->listeners[i]);
+    if (query->priority < twin->priority) { /* whoever is in more of a hurry counts */
+        twin->priority = query->priority;
+        scheduler_hurry(query->broker->scheduler, twin->work, twin->priority);
+    }
     query_remove(query);
     return true;
 }
@@ -522,6 +526,7 @@ void query_cancel(hq_query *query, const char *why)
 {
     query->broker->counters.cancelled += !query_is_over(query);
     bool is_planned = query->work != NULL;
+    atomic_store(&query->is_unwanted, true);
     query_end_badly(query, QUERY_CANCELLED, HQ_ECANCELLED, why);
     if (!is_planned)
         clients_failed(query);

@@ -291,6 +291,25 @@ static uint32_t sample_size(const hq_scheduler *scheduler, uint32_t count)
     return count < size ? count : (uint32_t)size;
 }
 
+/* Among the others by priority, then age. */
+static void line_up(hq_scheduler *scheduler, hq_work *work)
+{
+    hq_work **place = &scheduler->first;
+    while (*place && ((*place)->priority < work->priority ||
+                      ((*place)->priority == work->priority && (*place)->serial < work->serial)))
+        place = &(*place)->next;
+    work->next = *place;
+    *place = work;
+}
+
+static void step_out(hq_scheduler *scheduler, const hq_work *work)
+{
+    hq_work **place = &scheduler->first;
+    while (*place != work)
+        place = &(*place)->next;
+    *place = work->next;
+}
+
 hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order, int64_t now_us)
 {
     hq_work *work = hq_calloc(1, sizeof *work);
@@ -311,12 +330,15 @@ hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order,
     for (uint32_t i = 0; i < order->count; i++)
         work->subtasks[i] = (subtask){.worker = HQ_NO_WORKER, .second = HQ_NO_WORKER, .state = WAITING};
     scheduler->waiting += order->count;
-    hq_work **place = &scheduler->first;
-    while (*place && (*place)->priority <= order->priority)
-        place = &(*place)->next;
-    work->next = *place;
-    *place = work;
+    line_up(scheduler, work);
     return work;
+}
+
+void scheduler_hurry(hq_scheduler *scheduler, hq_work *work, int priority)
+{
+    step_out(scheduler, work);
+    work->priority = priority;
+    line_up(scheduler, work);
 }
 
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p)
@@ -332,10 +354,7 @@ void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p)
             scheduler->workers[s->second].outstanding--;
     }
     scheduler->waiting -= work->waiting;
-    hq_work **place = &scheduler->first;
-    while (*place != work)
-        place = &(*place)->next;
-    *place = work->next;
+    step_out(scheduler, work);
     leave_share(scheduler, work->share);
     work_free(work);
     *work_p = NULL;

@@ -65,6 +65,8 @@ typedef struct hq_work_order {
 } hq_work_order;
 
 hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order, int64_t now_us);
+/* From now on the query has that priority. */
+void scheduler_hurry(hq_scheduler *scheduler, hq_work *work, int priority);
 /* Forgets the query, subtasks under way included. */
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p);
 

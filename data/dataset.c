@@ -203,6 +203,9 @@ static hq_error open_or_recall(file_planning *planning, size_t index, hq_reason 
 
 static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reason)
 {
+    const atomic_bool *is_unwanted = planning->shelf->is_unwanted;
+    if (is_unwanted && atomic_load(is_unwanted))
+        return hq_fail(reason, HQ_ECANCELLED, "cancelled");
     const char *path = planning->wanted->files[index].path;
     planned_file *planned = &planning->files[index];
     hq_error error = open_or_recall(planning, index, reason);

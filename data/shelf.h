@@ -9,6 +9,7 @@
 #ifndef HQ_DATA_SHELF_H
 #define HQ_DATA_SHELF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@ typedef struct hq_shelf {
     void (*look_up)(void *context, const hq_hash *keys, size_t count, hq_shelf_take *take, void *taker);
     void *context;
     bool keeps; /* what was found out is wanted in records */
+    const atomic_bool
+        *is_unwanted; /* once true, no more files are planned and planning fails with HQ_ECANCELLED; or NULL */
 
     /* Filled by planning, also if it fails. */
     hq_shelf_counts counts;

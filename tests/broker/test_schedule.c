@@ -359,6 +359,26 @@ static void the_lowest_priority_number_goes_first(void **state)
     scheduler_free(&scheduler);
 }
 
+static void a_query_in_more_of_a_hurry_goes_before_others(void **state)
+{
+    (void)state;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t worker = add_worker(scheduler, 1, 1, 1000);
+    int first, second, third;
+    hq_work *works[] = {add_work(scheduler, 10, 100, &first), add_work(scheduler, 10, 500, &second),
+                        add_work(scheduler, 10, 900, &third)};
+    assert_int_equal(scheduler_take(scheduler, worker, now_us, taken, 5), 5);
+    assert_int_equal(count_owner(taken, 5, &first), 5);
+    scheduler_hurry(scheduler, works[2], 0);
+    assert_int_equal(scheduler_take(scheduler, worker, now_us, taken, 12), 12);
+    assert_int_equal(count_owner(taken, 10, &third), 10);
+    assert_int_equal(count_owner(taken + 10, 2, &first), 2);
+    for (int i = 0; i < 3; i++)
+        scheduler_remove_work(scheduler, &works[i]);
+    assert_int_equal(scheduler_outstanding(scheduler, worker), 0);
+    scheduler_free(&scheduler);
+}
+
 static void queries_of_one_priority_share_equally(void **state)
 {
     (void)state;
@@ -689,6 +709,7 @@ int main(void)
         cmocka_unit_test(what_failed_goes_to_somebody_else_and_attempts_are_counted),
         cmocka_unit_test(what_failed_on_the_only_worker_is_given_to_it_again),
         cmocka_unit_test(the_lowest_priority_number_goes_first),
+        cmocka_unit_test(a_query_in_more_of_a_hurry_goes_before_others),
         cmocka_unit_test(queries_of_one_priority_share_equally),
         cmocka_unit_test(whatever_happens_every_subtask_is_done_once),
     };

@@ -371,6 +371,24 @@ static void a_file_disguised_as_the_old_one_is_opened_anew(void **state)
     memory_clear(&kept);
 }
 
+static void planning_that_nobody_wants_any_more_ends(void **state)
+{
+    (void)state;
+    static const char *const specs[] = {"globbed/part00.root", "globbed/part01.root"};
+    atomic_bool is_unwanted;
+    atomic_init(&is_unwanted, true);
+    for (int skips_bad = 0; skips_bad < 2; skips_bad++) { /* it is no fault of the files */
+        hq_shelf shelf = {.keeps = true, .is_unwanted = &is_unwanted};
+        hq_reason reason = {""};
+        hq_dataset *dataset = NULL;
+        assert_int_equal(dataset_plan_through(NULL, specs, 2, 25, skips_bad != 0, &shelf, &dataset, &reason),
+                         HQ_ECANCELLED);
+        assert_counts(shelf.counts, 0, 0, 0, 0);
+        assert_int_equal(shelf.record_count, 0);
+        shelf_clear(&shelf);
+    }
+}
+
 static void what_went_wrong_is_said_as_without_a_shelf(void **state)
 {
     (void)state;
@@ -472,6 +490,7 @@ int main(void)
         cmocka_unit_test(the_second_time_no_file_is_opened),
         cmocka_unit_test(a_changed_file_is_opened_anew),
         cmocka_unit_test(a_file_disguised_as_the_old_one_is_opened_anew),
+        cmocka_unit_test(planning_that_nobody_wants_any_more_ends),
         cmocka_unit_test(what_went_wrong_is_said_as_without_a_shelf),
         cmocka_unit_test(a_planning_that_fails_keeps_what_it_has),
         cmocka_unit_test(bad_records_are_as_if_they_were_not_there),
