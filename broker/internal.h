@@ -47,6 +47,8 @@ enum {
 typedef struct hq_outcome_job hq_outcome_job; /* keep.c */
 typedef struct hq_plan_stores hq_plan_stores; /* plans.c */
 
+typedef struct hq_telling hq_telling; /* workers.c */
+
 typedef struct hq_listener {
     hq_peer peer;
     int32_t request;
@@ -125,6 +127,7 @@ typedef struct hq_query {
     char *entry;       /* the znode's name */
     uint8_t *known_by; /* for each worker number: has it been sent QUERY? */
     size_t known_count;
+    hq_telling *telling; /* what workers are told of it; NULL until one is */
 
     bool is_updating; /* its standing in the coordinator */
     int64_t updated_ms;
@@ -237,6 +240,7 @@ void workers_receive(hq_broker *broker);
 void workers_hand_out(hq_broker *broker);
 void workers_drop_query(hq_query *query);
 void workers_drop_subtask(const hq_query *query, uint32_t worker, uint32_t index); /* another has answered it */
+void workers_forget_query(hq_query *query); /* when it is freed */
 /* Tells the worker to drain; false if there is none of that id. */
 bool workers_drain(hq_broker *broker, const hq_hash *id);
 void workers_check_leases(hq_broker *broker, int64_t now_ms);

@@ -45,6 +45,7 @@ void query_free(hq_query **query_p)
     if (!query)
         return;
     scheduler_remove_work(query->broker->scheduler, &query->work);
+    workers_forget_query(query);
     if (query->request)
         bson_destroy(query->request);
     merge_clear(query);

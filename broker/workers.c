@@ -1,4 +1,5 @@
 /* broker/workers.c - the back: who works, what each is given, what comes back. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -315,9 +316,52 @@ void workers_receive(hq_broker *broker)
 
 /* ---- what each is given ---- */
 
+/* The frames of QUERY that are the same for all workers: a thousand of them are lent one copy. */
+struct hq_telling {
+    atomic_int holders; /* the query, and each frame that is not sent yet */
+    hq_buffer schema, table;
+};
+
+static void telling_release(void *hint)
+{
+    hq_telling *telling = hint;
+    if (atomic_fetch_sub(&telling->holders, 1) > 1)
+        return;
+    buffer_clear(&telling->schema);
+    buffer_clear(&telling->table);
+    free(telling);
+}
+
+void workers_forget_query(hq_query *query)
+{
+    if (query->telling)
+        telling_release(query->telling);
+    query->telling = NULL;
+}
+
+static hq_telling *telling_new(const hq_dataset *dataset)
+{
+    hq_telling *telling = hq_calloc(1, sizeof *telling);
+    atomic_init(&telling->holders, 1);
+    schema_encode(dataset->schema, &telling->schema);
+    hq_file_entry *files = hq_calloc(dataset->file_count, sizeof *files);
+    for (size_t i = 0; i < dataset->file_count; i++)
+        files[i] = (hq_file_entry){dataset->files[i].path, dataset->files[i].tree, dataset->files[i].identity};
+    file_table_encode(files, dataset->file_count, &telling->table);
+    free(files);
+    return telling;
+}
+
+static void lend(hq_message *message, hq_telling *telling, const hq_buffer *bytes)
+{
+    atomic_fetch_add(&telling->holders, 1);
+    message_lend_payload(message, bytes->bytes, bytes->size, telling_release, telling);
+}
+
 static void send_query(hq_query *query, const hq_node *node)
 {
-    const hq_dataset *dataset = query->dataset;
+    if (!query->telling)
+        query->telling = telling_new(query->dataset);
     hq_message *message = message_new(HQ_QUERY);
     message_set_peer(message, &node->peer);
     message_put_int(message, "handle", query->handle);
@@ -325,15 +369,8 @@ static void send_query(hq_query *query, const hq_node *node)
     message_put_text(message, "name", query->name);
     message_put_text(message, "text", query->text);
     message_put_int(message, "limit_ms", query->broker->settings.limit_ms);
-    hq_buffer schema = {0}, table = {0};
-    schema_encode(dataset->schema, &schema);
-    hq_file_entry *files = hq_calloc(dataset->file_count, sizeof *files);
-    for (size_t i = 0; i < dataset->file_count; i++)
-        files[i] = (hq_file_entry){dataset->files[i].path, dataset->files[i].tree, dataset->files[i].identity};
-    file_table_encode(files, dataset->file_count, &table);
-    free(files);
-    message_add_payload(message, &schema);
-    message_add_payload(message, &table);
+    lend(message, query->telling, &query->telling->schema);
+    lend(message, query->telling, &query->telling->table);
     tell(query->broker, &message);
 }
 
