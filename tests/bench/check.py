@@ -78,7 +78,31 @@ def check_latency():
     expect(set(figures["of_bounds"]) == {"first", "done", "stored"}, "not every promise")
 
 
-CHECKS = {"latency": check_latency, "scale": check_scale, "throughput": check_throughput}
+def check_fairness():
+    figures = run("fairness", "--workers", "8", "--run-us", "5000", "--subtasks", "1600")
+    shares = figures["shares"]
+    expect(len(shares["users"]) == 4 and shares["ideal_s"] == 1.0, "not the queries that were asked for")
+    expect(shares["alone_s"] > 0.7, "faster than the workers can be")
+    # Shares on a busy machine are not exact; these are as far off as none of hq's promises.
+    expect(all(0.1 < share < 0.5 for share in shares["users"]), f"users' shares {shares['users']}")
+    expect(figures["weights"]["heavy"] > figures["weights"]["light"], "a weight does not count")
+    expect(figures["short"]["beside_s"] > 0 and figures["priority"]["beside_s"] > 0, "no times of short queries")
+
+
+def check_locality():
+    figures = run("locality", "--python", sys.executable, "--workers", "4", "--files", "8", "--partitions", "8", "--run-us", "1000",
+                  "--real-entries", "20000")
+    expect([kind["kind"] for kind in figures["kinds"]] == ["simulated", "real"], "not both kinds of workers")
+    for kind in figures["kinds"]:
+        hq, random = kind["runs"]["hq"], kind["runs"]["random"]
+        expect(hq["bytes"] == random["bytes"] == kind["alone"]["bytes"], "not the same trace")
+        expect(kind["alone"]["repeated_cached"] == kind["alone"]["repeated_bytes"], "one worker forgot what it has room for")
+        expect(hq["ideal"] <= hq["read"] <= hq["bytes"], "fewer bytes read than there are")
+    simulated = figures["kinds"][0]["runs"]
+    expect(simulated["hq"]["from_cache"] > simulated["random"]["from_cache"], "placement is worth nothing")
+
+
+CHECKS = {"fairness": check_fairness, "locality": check_locality, "latency": check_latency, "scale": check_scale, "throughput": check_throughput}
 
 if __name__ == "__main__":
     CHECKS[sys.argv[1]]()
