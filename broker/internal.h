@@ -240,7 +240,7 @@ void workers_receive(hq_broker *broker);
 void workers_hand_out(hq_broker *broker);
 void workers_drop_query(hq_query *query);
 void workers_drop_subtask(const hq_query *query, uint32_t worker, uint32_t index); /* another has answered it */
-void workers_forget_query(hq_query *query); /* when it is freed */
+void workers_forget_query(hq_query *query);                                        /* when it is freed */
 /* Tells the worker to drain; false if there is none of that id. */
 bool workers_drain(hq_broker *broker, const hq_hash *id);
 void workers_check_leases(hq_broker *broker, int64_t now_ms);
