@@ -28,11 +28,8 @@ struct hq_task {
     hq_file_entry *files;
     size_t file_count;
 
-    pthread_mutex_t lock; /* over what follows, until it is compiled; after that nobody writes it */
-    bool was_compiled;
-    hq_program *program;
-    hq_code *code;
-    hq_failure failure; /* of the compilation */
+    hq_codes *codes;
+    hq_compiled *compiled; /* of codes */
 
     pthread_mutex_t order_lock; /* over what follows */
     running *running;
@@ -44,7 +41,7 @@ struct hq_bench {
     hq_histset *hists;
 };
 
-hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason)
+hq_error task_new(const hq_message *message, hq_codes *codes, hq_task **task_r, hq_reason *reason)
 {
     int64_t handle, limit_ms;
     const char *name, *text;
@@ -57,7 +54,6 @@ hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason
         (hq_task){.handle = (uint32_t)handle, .limit_ms = limit_ms, .name = hq_strdup(name), .text = hq_strdup(text)};
     atomic_init(&task->holders, 1);
     atomic_init(&task->cancelled, 0);
-    pthread_mutex_init(&task->lock, NULL);
     pthread_mutex_init(&task->order_lock, NULL);
     size_t schema_size, table_size;
     const void *schema = message_payload(message, 0, &schema_size), *table = message_payload(message, 1, &table_size);
@@ -68,6 +64,8 @@ hq_error task_new(const hq_message *message, hq_task **task_r, hq_reason *reason
         task_release(&task);
         return hq_fail_within(reason, HQ_EPROTOCOL, "QUERY");
     }
+    task->codes = codes;
+    task->compiled = codes_hold(codes, text, schema, schema_size);
     *task_r = task;
     return HQ_OK;
 }
@@ -84,11 +82,9 @@ void task_release(hq_task **task_p)
     *task_p = NULL;
     if (!task || atomic_fetch_sub(&task->holders, 1) > 1)
         return;
-    code_free(&task->code);
-    program_free(&task->program);
+    codes_release(task->codes, &task->compiled);
     schema_free(&task->schema);
     file_table_free(&task->files, task->file_count);
-    pthread_mutex_destroy(&task->lock);
     pthread_mutex_destroy(&task->order_lock);
     free(task->name);
     free(task->text);
@@ -157,33 +153,10 @@ bool task_is_cancelled(const hq_task *task)
     return atomic_load(&task->cancelled) != 0;
 }
 
-static void compile(hq_task *task)
-{
-    hq_complaint complaint;
-    hq_failure *failure = &task->failure;
-    /* The broker has checked this text against this schema: what fails here is another version of hq. */
-    failure->error = program_parse(task->text, strlen(task->text), task->schema, &task->program, &complaint);
-    if (failure->error) {
-        hq_fail(&failure->reason, failure->error, "the worker does not understand what its broker did: %s",
-                complaint.message);
-        failure->line = (uint32_t)complaint.line;
-        return;
-    }
-    failure->error = code_compile(task->program, &task->code, &failure->reason);
-}
-
 /* The first executor that comes compiles, the others wait for it. */
 static bool make_ready(hq_task *task, hq_failure *failure)
 {
-    pthread_mutex_lock(&task->lock);
-    if (!task->was_compiled) {
-        compile(task);
-        task->was_compiled = true;
-    }
-    pthread_mutex_unlock(&task->lock);
-    if (task->failure.error)
-        *failure = task->failure;
-    return !task->failure.error;
+    return compiled_make(task->compiled, task->text, task->schema, failure);
 }
 
 /* ---- the loop ---- */
@@ -213,7 +186,7 @@ static void run_loop(hq_task *task, running *r, const hq_order *order, const hq_
                   .entries = order->last - order->first,
                   .cancel = &r->cancelled,
                   .deadline_ms = task->limit_ms ? hq_now_ms() + task->limit_ms : 0};
-    outcome->failure.error = code_run(task->code, &run, bench->hists, &outcome->failure.reason);
+    outcome->failure.error = code_run(compiled_code(task->compiled), &run, bench->hists, &outcome->failure.reason);
     if (outcome->failure.error) {
         name_fault(task, order, file, &run, &outcome->failure);
     } else {
@@ -266,8 +239,8 @@ static void execute_with(hq_task *task, const hq_order *order, const hq_supply *
         outcome->failure.error = HQ_ECANCELLED;
         return;
     }
-    outcome->failure.error = supply_get(supply, file, task->program, order->first, order->last, &r.cancelled, &held,
-                                        &outcome->failure.reason);
+    outcome->failure.error = supply_get(supply, file, compiled_program(task->compiled), order->first, order->last,
+                                        &r.cancelled, &held, &outcome->failure.reason);
     outcome->load_us = micros_since(&begin_us);
     outcome->failure.is_of_file = is_of_file(outcome->failure.error);
     outcome->read_bytes = held.read_bytes;
@@ -299,7 +272,7 @@ void task_execute(hq_task *task, const hq_order *order, const hq_supply *supply,
         return;
     if (!*bench_p) {
         *bench_p = hq_calloc(1, sizeof **bench_p);
-        (*bench_p)->hists = program_new_hists(task->program);
+        (*bench_p)->hists = program_new_hists(compiled_program(task->compiled));
     }
     execute_with(task, order, supply, *bench_p, outcome);
 }
@@ -323,8 +296,8 @@ hq_error task_read_ahead(hq_task *task, const hq_order *order, const hq_supply *
     *held_r = (hq_held){0};
     if (order->file >= task->file_count || !make_ready(task, &failure))
         return failure.error;
-    return supply_get_ahead(supply, &task->files[order->file], task->program, order->first, order->last,
-                            &task->cancelled, held_r, &failure.reason);
+    return supply_get_ahead(supply, &task->files[order->file], compiled_program(task->compiled), order->first,
+                            order->last, &task->cancelled, held_r, &failure.reason);
 }
 
 void bench_free(hq_bench **bench_p)

@@ -13,12 +13,14 @@
 #include "query/code.h"
 #include "wire/message.h"
 #include "wire/records.h"
+#include "worker/codes.h"
 #include "worker/supply.h"
 
 typedef struct hq_task hq_task;
 
-/* From a QUERY. HQ_EPROTOCOL if it is malformed. Held once by the caller. */
-hq_error task_new(const hq_message *query, hq_task **task_r, hq_reason *reason);
+/* From a QUERY. HQ_EPROTOCOL if it is malformed. Held once by the caller. codes (may be NULL) is where its machine code
+ * may be already, and is kept; it must outlast the task. */
+hq_error task_new(const hq_message *query, hq_codes *codes, hq_task **task_r, hq_reason *reason);
 hq_task *task_hold(hq_task *task);
 /* Nulls the pointer; the last one to release it frees it. */
 void task_release(hq_task **task_p);

@@ -25,6 +25,7 @@ enum {
     WRITE_SHARE = 8, /* and that may wait to be written to the cache directory */
     AHEAD_SHARE = 8, /* of the cache that may be filled ahead of its use: one eighth */
     EVICTED_AT_ONCE = 4096,
+    KEPT_CODES = 64, /* of queries that are over; some tens of KiB each */
     RECEIVE_AT_ONCE = 64,
     MESSAGE_BYTES = 64 << 20 /* of contents; one more batch still fits into what a broker takes */
 };
@@ -49,6 +50,7 @@ struct hq_worker {
     hq_cache *cache;
     hq_files *files;
     hq_disk *disk; /* NULL: none */
+    hq_codes *codes;
     hq_pool *pool;
     broker_link **links;
     size_t link_count, link_capacity;
@@ -297,7 +299,7 @@ static void take_query(hq_worker *worker, broker_link *l, const hq_message *mess
 {
     hq_task *task = NULL;
     hq_reason reason = {{0}};
-    if (task_new(message, &task, &reason)) {
+    if (task_new(message, worker->codes, &task, &reason)) {
         hq_log(HQ_LOG_WARN, "worker", "from %s: %s", l->endpoint, reason.text);
         return;
     }
@@ -617,6 +619,7 @@ hq_error worker_new(const hq_worker_settings *settings, hq_worker **worker_r, hq
             return failed;
         }
     }
+    worker->codes = codes_new(KEPT_CODES);
     worker->files = files_new((size_t)settings->open_files, &settings->remote);
     worker->pool = pool_new((size_t)worker->settings.slots, (size_t)settings->readers,
                             (size_t)settings->memory / AHEAD_SHARE, worker->cache, worker->files, worker->disk);
@@ -638,6 +641,7 @@ void worker_free(hq_worker **worker_p)
         link_free(&worker->links[i]);
     free(worker->links);
     pool_free(&worker->pool);
+    codes_free(&worker->codes);
     files_free(&worker->files);
     disk_close(&worker->disk);
     cache_free(&worker->cache);

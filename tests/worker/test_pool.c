@@ -41,7 +41,7 @@ static hq_task *task_for(uint32_t handle, const char *text, const hq_dataset *da
     hq_message *message = query_of(handle, text, dataset);
     hq_task *task = NULL;
     hq_reason reason = {{0}};
-    if (task_new(message, &task, &reason))
+    if (task_new(message, NULL, &task, &reason))
         fail_msg("%s", reason.text);
     message_free(&message);
     return task;

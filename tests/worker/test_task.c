@@ -22,7 +22,7 @@ static void desk_open_message(desk *d, hq_message *message)
     d->cache = cache_new(64 << 20);
     d->files = files_new(10, NULL);
     d->bench = NULL;
-    if (task_new(message, &d->task, &reason))
+    if (task_new(message, NULL, &d->task, &reason))
         fail_msg("%s", reason.text);
     message_free(&message);
 }
@@ -317,7 +317,7 @@ static hq_error new_task(hq_message *message)
 {
     hq_task *task = NULL;
     hq_reason reason = {{0}};
-    hq_error error = task_new(message, &task, &reason);
+    hq_error error = task_new(message, NULL, &task, &reason);
     message_free(&message);
     assert_true(error == HQ_OK || (task == NULL && reason.text[0] != 0));
     task_release(&task);
