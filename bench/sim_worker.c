@@ -27,6 +27,7 @@ enum {
     SESSION_MS = 10000,
     WORK_AHEAD_US = 50000, /* these two as hq-worker's */
     MAX_CREDIT = 8192,
+    FLUSH_BYTES = 4 << 20, /* likewise */
     EVICTED_AT_ONCE = 4096,
     EVENTS_AT_ONCE = 256
 };
@@ -304,10 +305,8 @@ static void put_answer(sim_fleet *fleet, sim_worker *worker, const sim_query *qu
                         .cached_bytes = run->cached_bytes,
                         .load_us = (uint32_t)run->load_us,
                         .run_us = (uint32_t)run->run_us};
-    if (run->entries > 0) {
-        answer.contents = query->contents.bytes;
-        answer.size = (uint32_t)query->contents.size;
-    }
+    answer.contents = query->contents.bytes; /* partitions without entries too, with --fill */
+    answer.size = (uint32_t)query->contents.size;
     answer_encode(&answer, &worker->answers, &worker->contents);
     worker->answered++;
     worker->busy_us += run->load_us + run->run_us;
@@ -316,6 +315,8 @@ static void put_answer(sim_fleet *fleet, sim_worker *worker, const sim_query *qu
     fleet->totals.read_bytes += (int64_t)run->read_bytes;
     fleet->totals.cached_bytes += (int64_t)run->cached_bytes;
     mark(fleet, worker);
+    if (worker->contents.size > FLUSH_BYTES)
+        say_partials(fleet, worker);
 }
 
 static void put_unknown(sim_fleet *fleet, sim_worker *worker, const hq_order *order)
