@@ -24,9 +24,9 @@ void *hq_try_alloc(size_t size, size_t limit);
  * of 2 MiB where they lie whole in them, which come 512 times as seldom. */
 void hq_memory_in_large_pages(void *memory, size_t size);
 
-/* For programs that read columns, before they make threads: large pieces that are released stay with the process, up to
- * a quarter of a GiB for each of the allocator's pools, instead of going back to the system and coming again page by
- * page. */
+/* For programs that read columns or merge histograms, before they make threads: large pieces that are released stay
+ * with the process, up to a quarter of a GiB for each of the allocator's pools, instead of going back to the system and
+ * coming again page by page. */
 void hq_memory_reuse(void);
 
 /* Room for one more element in a growing array: doubles *capacity_p when count has reached it. */

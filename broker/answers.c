@@ -38,7 +38,7 @@ static void gather_partial(hq_query *query, const hq_answer *answer, hq_arrival 
                             .size = answer->size};
     broker->partial_bytes_waiting += answer->size;
     query->partial_size += answer->size;
-    if (arrival_p && answer->size >= HQ_PARTIALS_MOVED) {
+    if (arrival_p && answer->size >= HQ_PARTIALS_HELD) {
         partial->bytes = answer->contents;
         (*arrival_p)->next = query->partial_arrivals;
         query->partial_arrivals = *arrival_p;
@@ -92,7 +92,7 @@ static void refuse_answer(hq_query *query, const hq_node *node, uint32_t index, 
     query_answer_failed(query, node, index, &failure);
 }
 
-void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer)
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message)
 {
     if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)
         return;
@@ -109,7 +109,7 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
                 (unsigned long long)(partition->last - partition->first));
         refuse_answer(query, node, answer->index, &reason);
     } else if (query->merging.is_behind) {
-        merge_give(query, node, answer, NULL);
+        merge_give(query, node, answer, message, NULL);
         has_too_much(query);
     } else if (sink_add(query->sink, answer->index, answer->contents, answer->size, &reason)) {
         refuse_answer(query, node, answer->index, &reason);
@@ -214,7 +214,7 @@ void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, c
         return;
     /* Another answer to the subtask may be on its way through the mergers: it keeps its place among them. */
     if (query->merging.count)
-        merge_give(query, node, &(hq_answer){.index = index}, failure);
+        merge_give(query, node, &(hq_answer){.index = index}, NULL, failure);
     else
         answer_failed(query, node, index, failure);
 }

@@ -37,7 +37,7 @@ enum {
     HQ_SWEEP_MS = 3600 * 1000,
     HQ_PARTIALS_BATCH = 1000,       /* partials of one write to the store */
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
-    HQ_PARTIALS_MOVED = 64 << 10,   /* bytes of one that are not copied again */
+    HQ_PARTIALS_HELD = 64 << 10,    /* bytes of one that is not copied out of its message */
     HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */
     HQ_RESULT_BYTES = 15 << 20,     /* a document of MongoDB holds 16 MiB */
     HQ_STORE_RETRY_MS = 500,
@@ -77,8 +77,9 @@ typedef enum hq_place {
 /* What came of one subtask, out of its message: of a query that is merged behind the loop. */
 typedef struct hq_arrival {
     struct hq_arrival *next;
-    hq_answer answer; /* its contents are the bytes below */
-    uint32_t worker;  /* the scheduler's number, and who that was */
+    hq_answer answer;    /* its contents are the bytes below, or are in the message */
+    hq_message *message; /* of large contents, which are not copied; else NULL */
+    uint32_t worker;     /* the scheduler's number, and who that was */
     hq_hash worker_id;
     bool is_late;        /* it was counted before, or is of a file that was left out */
     hq_failure *failure; /* of the worker, or that the bytes do not fit; else NULL */
@@ -171,7 +172,8 @@ typedef struct hq_broker_counters {
 } hq_broker_counters;
 
 typedef struct hq_user_share hq_user_share; /* answers.c */
-void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer);
+/* The answer's contents are in the message. */
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message);
 void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
 
 /* users.c */
@@ -310,9 +312,11 @@ hq_error named_specs(const hq_broker *broker, const char *name, char ***specs_r,
 
 /* merge.c: for a query that has a sink */
 void merge_begin(hq_query *query);
-/* What came of a subtask of a query that is merged behind the loop; failure NULL if it was computed. query_merged is
- * called for each, in the order of their coming, unless it is dropped. */
-void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, const hq_failure *failure);
+/* What came of a subtask of a query that is merged behind the loop: an answer whose contents are in the message, or a
+ * failure (message is NULL then, else failure is). query_merged is called for each, in the order of their coming,
+ * unless it is dropped. */
+void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message,
+                const hq_failure *failure);
 void merge_leave_out(hq_query *query, uint32_t file);
 void merge_watch(hq_query *query);
 void merge_show(hq_query *query);      /* query_shown is called, perhaps at once */

@@ -181,6 +181,11 @@ static void bundle_run(void *context)
         if (batch->error != HQ_EUNCERTAIN)
             break;
     }
+    /* Here, as the loop need not free what is large. */
+    for (hq_arrival *arrival; (arrival = batch->arrivals);) {
+        batch->arrivals = arrival->next;
+        arrival_free(&arrival);
+    }
     /* Partials only spare computing later: the query does not depend on them. */
     if (batch->error)
         hq_log(HQ_LOG_WARN, "broker", "query %s: %zu partials not kept: %s", batch->query->id_text, batch->count,

@@ -1,4 +1,5 @@
 /* hq-broker: takes queries, schedules their subtasks, keeps their results. */
+#include "base/memory.h"
 #include "broker/broker.h"
 #include "wire/daemon.h"
 
@@ -180,6 +181,7 @@ static void close_broker(void **served_p)
 
 int main(int argc, char **argv)
 {
+    hq_memory_reuse();
     settings s = {0};
     const hq_daemon daemon = {.cli = &cli,
                               .settings = &s,

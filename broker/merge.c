@@ -1,11 +1,11 @@
 /* broker/merge.c - who merges a query's partials: the loop itself what is small, the mergers behind it what is large.
  *
  * A set of a few KiB is merged in less time than it takes to hand it over. A large one would keep everybody else
- * waiting: its bytes are copied out of the message, and what has come of a query goes to the mergers as one job, in the
- * order of its coming, a bounded amount of work at a time and one job of a query at a time, so that queries take turns.
- * While the job is under way the sink's trees are its own, and what comes meanwhile waits. The tally stays the loop's:
- * a subtask counts when the job's end comes back, and until then it is under way for the scheduler too, so that workers
- * who compute faster than is merged run out of credit.
+ * waiting: its bytes are kept, in their message if they are many, and what has come of a query goes to the mergers as
+ * one job, in the order of its coming, a bounded amount of work at a time and one job of a query at a time, so that
+ * queries take turns. While the job is under way the sink's trees are its own, and what comes meanwhile waits. The
+ * tally stays the loop's: a subtask counts when the job's end comes back, and until then it is under way for the
+ * scheduler too, so that workers who compute faster than is merged run out of credit.
  */
 #include <string.h>
 
@@ -37,18 +37,25 @@ void arrival_free(hq_arrival **arrival_p)
     hq_arrival *arrival = *arrival_p;
     if (!arrival)
         return;
+    message_free(&arrival->message);
     free(arrival->failure);
     free(arrival);
     *arrival_p = NULL;
 }
 
-static hq_arrival *arrival_new(const hq_node *node, const hq_answer *answer, const hq_failure *failure)
+static hq_arrival *arrival_new(const hq_node *node, const hq_answer *answer, hq_message *message,
+                               const hq_failure *failure)
 {
-    hq_arrival *arrival = hq_alloc(sizeof *arrival + answer->size);
+    bool is_held = message && answer->size >= HQ_PARTIALS_HELD;
+    hq_arrival *arrival = hq_alloc(sizeof *arrival + (is_held ? 0 : answer->size));
     *arrival = (hq_arrival){.answer = *answer, .worker = node->number, .worker_id = node->id};
-    if (answer->size)
-        memcpy(arrival->bytes, answer->contents, answer->size);
-    arrival->answer.contents = arrival->bytes;
+    if (is_held) {
+        arrival->message = message_hold(message);
+    } else {
+        if (answer->size)
+            memcpy(arrival->bytes, answer->contents, answer->size);
+        arrival->answer.contents = arrival->bytes;
+    }
     if (failure) {
         arrival->failure = hq_alloc(sizeof *failure);
         *arrival->failure = *failure;
@@ -99,15 +106,20 @@ static void merge_run(void *context)
         sink_cut(sink, job->cuts[i]);
     if (job->is_to_watch)
         sink_watch(sink);
-    for (hq_arrival *arrival = job->first; arrival; arrival = arrival->next)
+    for (hq_arrival *arrival = job->first; arrival; arrival = arrival->next) {
         merge_arrival(sink, arrival);
+        if (!job->query->broker->store) /* nobody keeps it: the loop need not free what is large */
+            message_free(&arrival->message);
+    }
     if (job->is_to_show) {
         int64_t begun_us = hq_now_us();
         job->shown = encode_set(sink_so_far(sink));
         job->shown_us = hq_now_us() - begun_us;
     }
-    if (job->is_to_end)
+    if (job->is_to_end) {
         job->result = encode_set(sink_result(sink));
+        sink_drop(sink);
+    }
     job->sink_bytes = sink_bytes(sink);
 }
 
@@ -196,10 +208,11 @@ void merge_begin(hq_query *query)
         merging->taken = hq_calloc(query->dataset->partition_count / 64 + 1, sizeof *merging->taken);
 }
 
-void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, const hq_failure *failure)
+void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message,
+                const hq_failure *failure)
 {
     hq_merging *merging = &query->merging;
-    hq_arrival *arrival = arrival_new(node, answer, failure);
+    hq_arrival *arrival = arrival_new(node, answer, message, failure);
     *merging->last = arrival;
     merging->last = &arrival->next;
     merging->count++;

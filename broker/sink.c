@@ -140,21 +140,29 @@ static void tree_clear(hq_sink *sink, tree *t)
     t->levels = 0;
 }
 
+void sink_drop(hq_sink *sink)
+{
+    for (size_t i = 0; i < sink->file_count; i++) {
+        tree_clear(sink, &sink->files[i].tree);
+        node_free(sink, sink->files[i].sum);
+        sink->files[i].sum = NULL;
+    }
+    tree_clear(sink, &sink->whole);
+    for (int level = 0; level < MAX_LEVELS; level++) {
+        node_free(sink, sink->carried[level]);
+        sink->carried[level] = NULL;
+    }
+    histset_free(&sink->running);
+    histset_free(&sink->result);
+}
+
 void sink_free(hq_sink **sink_p)
 {
     hq_sink *sink = *sink_p;
     if (!sink)
         return;
-    for (size_t i = 0; i < sink->file_count; i++) {
-        tree_clear(sink, &sink->files[i].tree);
-        node_free(sink, sink->files[i].sum);
-    }
-    tree_clear(sink, &sink->whole);
-    for (int level = 0; level < MAX_LEVELS; level++)
-        node_free(sink, sink->carried[level]);
+    sink_drop(sink);
     free(sink->files);
-    histset_free(&sink->running);
-    histset_free(&sink->result);
     histset_free(&sink->blank);
     free(sink->counted);
     free(sink);

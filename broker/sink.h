@@ -75,4 +75,7 @@ const hq_histset *sink_so_far(const hq_sink *sink);
 /* The sum of all files that count, once every subtask was merged or cut; NULL before. Belongs to the sink. */
 const hq_histset *sink_result(hq_sink *sink);
 
+/* Frees what the trees hold: nothing is merged, and nothing asked of them, after that. */
+void sink_drop(hq_sink *sink);
+
 #endif

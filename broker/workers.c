@@ -222,7 +222,7 @@ static bool is_whole(hq_cursor answers, hq_cursor contents)
     return cursor_is_complete(&answers) && cursor_is_complete(&contents);
 }
 
-static void partials(hq_broker *broker, hq_node *node, const hq_message *message)
+static void partials(hq_broker *broker, hq_node *node, hq_message *message)
 {
     size_t answers_size, contents_size;
     const void *answer_bytes = message_payload(message, 0, &answers_size);
@@ -243,7 +243,7 @@ static void partials(hq_broker *broker, hq_node *node, const hq_message *message
         if (answer.is_failed)
             take_failure(query, node, &answer);
         else
-            query_answered(query, node, &answer);
+            query_answered(query, node, &answer, message);
     }
 }
 

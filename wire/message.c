@@ -1,5 +1,6 @@
 #include "wire/message.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { HEAD_BYTES = 4, MAX_DOCUMENT = 16 << 20, MAX_DEPTH = 16 };
@@ -18,6 +19,7 @@ static char passage;
 #endif
 
 struct hq_message {
+    atomic_int others; /* that hold it */
     hq_command command;
     hq_peer peer;
     bson_t body;
@@ -66,10 +68,17 @@ hq_message *message_new(hq_command command)
     return message;
 }
 
+hq_message *message_hold(hq_message *message)
+{
+    atomic_fetch_add(&message->others, 1);
+    return message;
+}
+
 void message_free(hq_message **message_p)
 {
     hq_message *message = *message_p;
-    if (!message)
+    *message_p = NULL;
+    if (!message || atomic_fetch_sub(&message->others, 1) > 0)
         return;
     bson_destroy(&message->body);
     if (message->was_received)
@@ -77,7 +86,6 @@ void message_free(hq_message **message_p)
     for (size_t i = 0; i < message->payload_count; i++)
         zmq_msg_close(&message->payloads[i]);
     free(message);
-    *message_p = NULL;
 }
 
 hq_command message_command(const hq_message *message)

@@ -1,7 +1,7 @@
 /* wire/message.h - the messages of docs/protocol.md: the only place of hq that knows what bytes travel.
  *
  * A message is a command, a BSON document and payload frames; on a ROUTER socket also the peer it came from or goes to.
- * It belongs to one thread at a time. Sending consumes it.
+ * It belongs to one thread at a time, unless it is held by several, who then only read. Sending consumes it.
  */
 #ifndef HQ_WIRE_MESSAGE_H
 #define HQ_WIRE_MESSAGE_H
@@ -60,6 +60,8 @@ typedef struct hq_message hq_message;
 
 /* With an empty document and no payload. */
 hq_message *message_new(hq_command command);
+/* Holds it once more, for who wants its payloads for longer: it is gone when all have freed it, in any thread. */
+hq_message *message_hold(hq_message *message);
 void message_free(hq_message **message_p);
 
 hq_command message_command(const hq_message *message);
