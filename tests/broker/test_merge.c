@@ -72,13 +72,23 @@ static double next_number(uint64_t *state)
     return (double)(*state >> 11) / 9007199254740992.0;
 }
 
+/* Of one partial. With DENSE bins all of them are filled, so that its bytes stay in the message. */
+enum { FILLS = 60, DENSE = 5000 };
+
+static int64_t fills_of(int bins)
+{
+    return FILLS + (bins == DENSE ? bins : 0);
+}
+
 /* The partial of a subtask: weights of very different size, so that another order of the sums shows. */
 static hq_buffer partial_of(int bins, uint32_t index)
 {
     hq_histset *set = shape_of(bins);
     hq_buffer bytes = {0};
     uint64_t seed = 1000 + index;
-    for (int i = 0; i < 60; i++) {
+    for (size_t i = 0; bins == DENSE && i < DENSE; i++)
+        hist_fill_bin(set->hists[0], i, next_number(&seed), 0);
+    for (int i = 0; i < FILLS; i++) {
         double at = next_number(&seed) * 10 / bins, weight = next_number(&seed) - 0.5;
         hist_fill(set->hists[0], &at, i % 3 ? weight : weight * 1e9);
     }
@@ -129,7 +139,7 @@ static void shuffle(hq_order *orders, size_t count, uint64_t *seed)
     }
 }
 
-static const int bins_of[] = {100, 5000, 200000}; /* merged by the loop, behind it, and behind it packed */
+static const int bins_of[] = {100, DENSE, 200000}; /* merged by the loop, behind it, and behind it packed */
 
 /* ---- tests ---- */
 
@@ -240,12 +250,12 @@ static void answers_to_one_subtask_that_wait_together_are_decided_in_their_order
     stage *s = stage_start_with(&settings, gate_shut, &mergers);
     zsock_t *client = stage_client(s);
     fake_worker *worker = fake_join(s, 1, 100);
-    char *text = text_of(5000);
+    char *text = text_of(DENSE);
     talk_send(client, submit_of(1, text, "empty:2"));
     fake_collect(worker, 2);
     hq_order first = worker->orders[0], second = worker->orders[1];
     say(worker, &first, "nonsense", 8); /* is refused, and the subtask given again */
-    answer(worker, &first, 5000);       /* counts all the same */
+    answer(worker, &first, DENSE);      /* counts all the same */
     say(worker, &first, "nonsense", 8); /* too late to matter */
     fake_fail(worker, second, HQ_EIO, "the disk is on fire");
     stage_wait_counter(s, "merging", 4);
@@ -257,15 +267,15 @@ static void answers_to_one_subtask_that_wait_together_are_decided_in_their_order
     assert_int_equal(stage_counter(s, "duplicates"), 1);
     while (worker->count == 0 || worker->orders[worker->count - 1].index != second.index)
         fake_collect(worker, worker->count + 1); /* the first one may have been given again before it counted */
-    answer(worker, &second, 5000);
+    answer(worker, &second, DENSE);
     hq_message *message = talk_expect_past(client, HQ_PROGRESS, HQ_ACCEPTED);
     message_free(&message);
     message = talk_expect(client, HQ_DONE);
     uint32_t count = 2;
-    hq_histset *shape = shape_of(5000);
+    hq_histset *shape = shape_of(DENSE);
     hq_sink *expected = sink_new(&count, 1, shape, false);
     for (uint32_t i = 0; i < count; i++) {
-        hq_buffer bytes = partial_of(5000, i);
+        hq_buffer bytes = partial_of(DENSE, i);
         assert_int_equal(sink_add(expected, i, bytes.bytes, bytes.size, NULL), HQ_OK);
         buffer_clear(&bytes);
     }
@@ -289,12 +299,12 @@ static void answers_of_a_worker_that_left_count(void **state)
     stage *s = stage_start_with(&settings, gate_shut, &mergers);
     zsock_t *client = stage_client(s);
     fake_worker *worker = fake_join(s, 1, 100);
-    char *text = text_of(5000);
+    char *text = text_of(DENSE);
     talk_send(client, submit_of(1, text, "empty:3"));
     fake_collect(worker, 3);
     while (worker->count) {
         hq_order order = worker->orders[0];
-        answer(worker, &order, 5000);
+        answer(worker, &order, DENSE);
     }
     talk_send(worker->socket, message_new(HQ_BYE));
     stage_wait_counter(s, "merging", 3);
@@ -355,7 +365,7 @@ static void a_broker_that_stops_keeps_what_waits(void **state)
     (void)state;
     char *folder = hq_strdup("/tmp/hq-merge-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    char *store = hq_format("sqlite:%s/store", folder), *text = text_of(5000), *spec = hq_format("%s:events", samples);
+    char *store = hq_format("sqlite:%s/store", folder), *text = text_of(DENSE), *spec = hq_format("%s:events", samples);
     gate mergers;
     hq_broker_settings settings = stage_settings();
     settings.store = store;
@@ -370,7 +380,7 @@ static void a_broker_that_stops_keeps_what_waits(void **state)
     fake_collect(worker, subtasks);
     for (size_t i = 0; i + 1 < subtasks; i++) {
         hq_order order = worker->orders[0];
-        answer(worker, &order, 5000);
+        answer(worker, &order, DENSE);
     }
     stage_wait_counter(s, "merging", (int64_t)subtasks - 1);
     broker_stop(s->broker);
@@ -517,7 +527,7 @@ static void progress_comes_at_once_and_then_ten_times_a_second_at_most_4_1(void 
                 seen++;
                 assert_true(talk_int(message, "entries") > 0 && talk_int(message, "entries") <= entries);
                 hq_histset *set = result_of(message);
-                assert_int_equal(hist_entries(set->hists[0]), 60 * talk_int(message, "done"));
+                assert_int_equal(hist_entries(set->hists[0]), fills_of(bins_of[k]) * talk_int(message, "done"));
                 histset_free(&set);
                 if (i == 0)
                     break;
