@@ -107,7 +107,8 @@ static void run(const bench *b, size_t readers, bool has_disk)
     hq_files *files = files_new(OPEN_FILES, NULL);
     hq_disk *disk = NULL;
     hq_task *task = NULL;
-    if (task_new(b->query, NULL, &task, &reason) || (has_disk && disk_open(b->disk, UINT64_MAX / 2, MEMORY, &disk, &reason)))
+    if (task_new(b->query, NULL, &task, &reason) ||
+        (has_disk && disk_open(b->disk, UINT64_MAX / 2, MEMORY, &disk, &reason)))
         die(reason.text);
     hq_pool *pool = pool_new(1, readers, MEMORY / 8, cache, files, disk);
     double cpu = cpu_now(), cold = answer_all(pool, task, b->dataset, 2 + readers);
