@@ -290,11 +290,13 @@ typedef struct hq_plan {
     hq_dataset *dataset;
     hq_hash program_print, fingerprint;
     hq_shelf shelf;
+    hq_shared *result; /* NULL if the store has none, or was not asked */
+    uint64_t result_entries;
 } hq_plan;
 
 void plan_give(hq_query *query);
 hq_hash plan_fingerprint(const hq_hash *program_print, const hq_dataset *dataset);
-void plan_done(hq_plan *plan); /* query.c; takes program and dataset out of it */
+void plan_done(hq_plan *plan); /* query.c; takes program, dataset and result out of it */
 
 /* plans.c: NULL if there is no store that planners can read. */
 hq_plan_stores *plan_stores_new(const hq_broker_settings *settings);
@@ -303,6 +305,9 @@ void plan_stores_free(hq_plan_stores **stores_p);
  */
 hq_shelf plans_shelf(const hq_broker *broker, bool is_fresh);
 void plans_keep(hq_broker *broker, hq_shelf *shelf);
+/* In a planner's thread: the result of that fingerprint. NULL if there is none, or no store answers; the store's own
+ * thread is asked then. */
+hq_shared *plans_find_result(const hq_broker *broker, const hq_hash *fingerprint, uint64_t *entries_r);
 /* A handle on the store for a planner's thread, to be given back (NULL too). HQ_ENOTFOUND if there is no store. */
 hq_error plans_borrow(const hq_broker *broker, hq_store **store_r, hq_reason *reason);
 void plans_give_back(const hq_broker *broker, hq_store *store);
@@ -345,6 +350,8 @@ typedef struct hq_lookup {
 } hq_lookup;
 
 void keep_prepare(hq_broker *broker);
+/* Out of a result's document; NULL if it cannot be read, which is logged. */
+hq_shared *keep_read_result(const bson_t *document, uint64_t *entries_r);
 void keep_look_up(hq_query *query);
 void lookup_done(hq_lookup *lookup);                    /* query.c; takes result and sink out of it */
 void keep_partials(hq_query *query);                    /* those gathered; no wait */

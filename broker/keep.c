@@ -98,7 +98,7 @@ static void note_partial(void *context, const hq_partial *partial)
     lookup->stored++;
 }
 
-static void read_result(hq_lookup *lookup, const bson_t *document)
+hq_shared *keep_read_result(const bson_t *document, uint64_t *entries_r)
 {
     bson_iter_t iter;
     bson_subtype_t subtype;
@@ -106,19 +106,20 @@ static void read_result(hq_lookup *lookup, const bson_t *document)
     const uint8_t *bytes = NULL;
     hq_histset *set = NULL;
     hq_reason reason = {{0}};
+    *entries_r = 0;
     if (!bson_iter_init_find(&iter, document, "hists") || !BSON_ITER_HOLDS_BINARY(&iter))
-        return;
+        return NULL;
     bson_iter_binary(&iter, &subtype, &size, &bytes);
     if (histset_decode_whole(bytes, size, &set, &reason)) {
         hq_log(HQ_LOG_WARN, "broker", "a result in the store cannot be read, it is computed again: %s", reason.text);
-        return;
+        return NULL;
     }
     histset_free(&set);
     hq_buffer copy = {0};
     buffer_append(&copy, bytes, size);
-    lookup->result = shared_new(&copy);
     if (bson_iter_init_find(&iter, document, "entries") && BSON_ITER_HOLDS_INT64(&iter))
-        lookup->entries = (uint64_t)bson_iter_int64(&iter);
+        *entries_r = (uint64_t)bson_iter_int64(&iter);
+    return shared_new(&copy);
 }
 
 static void lookup_run(void *context)
@@ -130,7 +131,7 @@ static void lookup_run(void *context)
     bson_t *document = NULL;
     hq_error error = store_get_result(store, &query->fingerprint, &document, &reason);
     if (!error)
-        read_result(lookup, document);
+        lookup->result = keep_read_result(document, &lookup->entries);
     if (document)
         bson_destroy(document);
     if (!lookup->result && (!error || error == HQ_ENOTFOUND))

@@ -103,6 +103,8 @@ static void plan_run(void *context)
         return;
     plan->program_print = program_fingerprint(plan->program);
     plan->fingerprint = plan_fingerprint(&plan->program_print, plan->dataset);
+    if (!query->is_fresh) /* here, as two changes of thread take longer than the question */
+        plan->result = plans_find_result(query->broker, &plan->fingerprint, &plan->result_entries);
 }
 
 static void count_plans(hq_plan *plan)
@@ -128,6 +130,7 @@ static void plan_end(void *context)
     count_plans(plan);
     plan_done(plan);
     plans_keep(query->broker, &plan->shelf); /* last, as the store's thread looks for the query's result first */
+    shared_release(&plan->result);
     program_free(&plan->program);
     dataset_free(&plan->dataset);
     dataset_specs_free(&plan->specs, plan->spec_count);

@@ -116,6 +116,30 @@ static void look_up(void *context, const hq_hash *keys, size_t count, hq_shelf_t
         give_store(stores, store);
 }
 
+hq_shared *plans_find_result(const hq_broker *broker, const hq_hash *fingerprint, uint64_t *entries_r)
+{
+    hq_plan_stores *stores = broker->plan_stores;
+    hq_store *store = NULL;
+    hq_shared *result = NULL;
+    bson_t *document = NULL;
+    hq_reason reason = {{0}};
+    *entries_r = 0;
+    if (!stores || is_away(stores))
+        return NULL;
+    hq_error error = take_store(stores, &store, &reason);
+    if (!error)
+        error = store_get_result(store, fingerprint, &document, &reason);
+    if (!error)
+        result = keep_read_result(document, entries_r);
+    else if (error != HQ_ENOTFOUND)
+        note_away(stores);
+    if (document)
+        bson_destroy(document);
+    if (store)
+        give_store(stores, store);
+    return result;
+}
+
 hq_shelf plans_shelf(const hq_broker *broker, bool is_fresh)
 {
     if (!broker->plan_stores)

@@ -178,6 +178,25 @@ static void query_reject(hq_query *query, hq_error error, const char *text, cons
     query_remove(query);
 }
 
+/* The whole result was in the store. */
+static void answer_from_store(hq_query *query, hq_shared **result_p, uint64_t entries)
+{
+    query->state = QUERY_SUCCESSFUL;
+    query->is_from_store = query->is_kept = true;
+    query->result = *result_p;
+    *result_p = NULL;
+    query->entries = entries;
+    query->stored = (uint32_t)query->dataset->partition_count;
+    query->computed_ms = hq_now_ms();
+    query->broker->counters.from_store++;
+    hq_log(HQ_LOG_INFO, "broker", "query %s answered from the store", query->id_text);
+    clients_accept(query);
+    clients_done(query);
+    query->place = PLACE_DONE;
+    keep_outcome(query);
+    query_remove(query);
+}
+
 void plan_done(hq_plan *plan)
 {
     hq_query *query = plan->query;
@@ -200,31 +219,16 @@ void plan_done(hq_plan *plan)
     query->fingerprint = plan->fingerprint;
     plan->program = NULL;
     plan->dataset = NULL;
+    if (plan->result) {
+        answer_from_store(query, &plan->result, plan->result_entries);
+        return;
+    }
     if (query_joined(query))
         return;
     if (query->broker->store && !query->is_fresh)
         keep_look_up(query);
     else
         query_start(query, NULL);
-}
-
-/* The whole result was in the store. */
-static void answer_from_store(hq_query *query, hq_lookup *lookup)
-{
-    query->state = QUERY_SUCCESSFUL;
-    query->is_from_store = query->is_kept = true;
-    query->result = lookup->result;
-    lookup->result = NULL;
-    query->entries = lookup->entries;
-    query->stored = (uint32_t)query->dataset->partition_count;
-    query->computed_ms = hq_now_ms();
-    query->broker->counters.from_store++;
-    hq_log(HQ_LOG_INFO, "broker", "query %s answered from the store", query->id_text);
-    clients_accept(query);
-    clients_done(query);
-    query->place = PLACE_DONE;
-    keep_outcome(query);
-    query_remove(query);
 }
 
 void lookup_done(hq_lookup *lookup)
@@ -235,7 +239,7 @@ void lookup_done(hq_lookup *lookup)
     if (query_is_over(query))
         query_remove(query);
     else if (lookup->result)
-        answer_from_store(query, lookup);
+        answer_from_store(query, &lookup->result, lookup->entries);
     else if (!query_joined(query))
         query_start(query, lookup);
 }

@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "zk/tree.h"
 
+enum { RESOLVE_MS = 30000 }; /* a host that moves is found at once all the same when its connection breaks */
+
 typedef struct zk_tree zk_tree;
 
 /* What is in flight. The list is there for the one case in which the client does not complete: a closed handle. */
@@ -206,6 +208,8 @@ static hq_error zk_connect(hq_tree *base, hq_reason *reason)
     if (!tree->handle)
         return hq_fail(reason, HQ_EUNAVAILABLE, "no connection to ZooKeeper at %s can be begun: %s; is the name right?",
                        tree->hosts, strerror(errno));
+    /* Otherwise the client looks the hosts' names up before each message. */
+    zoo_set_servers_resolution_delay(tree->handle, RESOLVE_MS);
     return HQ_OK;
 }
 
