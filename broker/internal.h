@@ -35,7 +35,7 @@ enum {
     HQ_TICK_MS = 200,
     HQ_UPDATE_MS = 500, /* between two updates of one query's znode */
     HQ_SWEEP_MS = 3600 * 1000,
-    HQ_PARTIALS_BATCH = 1000,       /* partials of one write to the store */
+    HQ_PARTIALS_BATCH = 16384,      /* partials of one write to the store */
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
     HQ_PARTIALS_HELD = 64 << 10,    /* bytes of one that is not copied out of its message */
     HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */

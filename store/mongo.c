@@ -280,7 +280,9 @@ static hq_error mongo_each_pack(hq_store *base, const char *program, int64_t now
     mongo_store *store = (mongo_store *)base;
     mongoc_collection_t *collection = mongoc_client_get_collection(store->client, store->database, "partials");
     bson_t *selector = BCON_NEW("program", BCON_UTF8(program));
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, selector, NULL, NULL);
+    /* Not every server ends an answer before it is longer than a message may be: two packs of any size fit into one. */
+    bson_t *options = BCON_NEW("batchSize", BCON_INT32(2));
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, selector, options, NULL);
     const bson_t *document;
     bson_error_t error;
     hq_error result = HQ_OK;
@@ -290,6 +292,7 @@ static hq_error mongo_each_pack(hq_store *base, const char *program, int64_t now
     if (mongoc_cursor_error(cursor, &error))
         result = fail(store, &error, false, "reading partials", reason);
     mongoc_cursor_destroy(cursor);
+    bson_destroy(options);
     bson_destroy(selector);
     mongoc_collection_destroy(collection);
     return result;

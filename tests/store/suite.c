@@ -258,6 +258,18 @@ static void some_of_them_there_already(void **state)
     suite_free_partials(partials, COUNT);
 }
 
+static void more_partials_than_a_message_holds_come_back(void **state)
+{
+    enum { COUNT = 17, SIZE = 3 * 1024 * 1024 }; /* together more than the 48 MB of a MongoDB message */
+    hq_reason reason = {""};
+    hq_hash program = hash_random();
+    hq_partial *partials = suite_partials(COUNT, SIZE);
+    assert_done(store_put_partials(*state, &program, partials, COUNT, &reason));
+    assert_int_equal(suite_count(*state, &program, partials, COUNT), COUNT);
+    assert_done(store_flush(*state, &reason));
+    suite_free_partials(partials, COUNT);
+}
+
 static void a_partial_beyond_a_document_is_refused(void **state)
 {
     enum { LARGE = 15 * 1024 * 1024, TOO_LARGE = 16 * 1024 * 1024 };
@@ -645,6 +657,7 @@ int suite_run(const char *at)
         cmocka_unit_test_setup_teardown(partials_come_back_as_they_were_put, set_up, tear_down),
         cmocka_unit_test_setup_teardown(five_thousand_partials_and_again_and_in_other_packs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(some_of_them_there_already, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_partials_than_a_message_holds_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_partial_beyond_a_document_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_thousand_plans_come_back_as_they_were_put, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plan_is_replaced_by_any_other_bytes, set_up, tear_down),
