@@ -46,6 +46,14 @@ def cpu_seconds(pids):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def waited_seconds(pid):
+    """How long its first thread, of a broker the loop, was ready to run and another had the processor; 0 where the kernel does not tell."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
 def memory_mib(pid, what="VmHWM"):
     """VmHWM is the peak, VmRSS what it has now."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
