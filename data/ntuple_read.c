@@ -242,6 +242,7 @@ static hq_error descend(reader *r)
         segment *s = &r->segments[i];
         s->first = s->ends.start;
         s->last = s->ends.last;
+        s->zeros = 0; /* those were lists */
         s->base = r->things;
         r->things += s->last - s->first;
         if (r->things > UINT32_MAX)

@@ -565,6 +565,23 @@ def write_strange(folder):
         File().write(folder / f"{name}.root", lists, [Column(INDEX64, 0), Column(REAL32, 1)], [[(0, 4, pages)]])
 
 
+def write_late_lists(folder):
+    """Lists of lists that came late in a cluster so large that the outer index is not kept for other columns, but the inner
+    one is: entries 4,300,000 to 4,300,009 have two lists each, list i of which has i % 4 values."""
+    start, lists = 4300000, 20
+    fields = [
+        Field("V", "", role=COLLECTION), Field("_0", "", 0, RECORD),
+        Field("in", "std::vector<float>", 1, COLLECTION), Field("_0", "float", 2),
+        Field("n", "ROOT::RNTupleCardinality<std::uint32_t>", 1, source=2),
+    ]  # fmt: skip
+    columns = [Column(S_INDEX64, 0, first=start), Column(S_INDEX64, 2), Column(REAL32, 3)]
+    ends = numpy.cumsum(numpy.arange(lists) % 4)
+    pages = [[numpy.arange(2, lists + 1, 2)], [ends], [numpy.arange(ends[-1], dtype=numpy.float32)]]
+    cluster = (0, start + lists // 2, pages)
+    File().write(pathlib.Path(folder) / "late_lists.root", [], [], [[cluster]], late=(fields, columns, [(1, 4)]))
+
+
 if __name__ == "__main__":
     written_cases(sys.argv[1])
     write_strange(sys.argv[1])
+    write_late_lists(sys.argv[1])

@@ -387,6 +387,32 @@ static void test_strange_files(void **state)
     }
 }
 
+static void test_counts_beside_lists_that_came_late(void **state)
+{
+    (void)state;
+    enum { LISTS = 20, ENTRIES = 4300010, ROOM = 64 << 20 };
+    static const char *const names[] = {"V_in", "V_n"};
+    hq_reason reason = {""};
+    hq_file *file = NULL;
+    hq_tree *tree = NULL;
+    hq_column *column = NULL;
+    if (rootfile_open("late_lists.root", &file, &reason) || tree_open(file, "T", &tree, &reason))
+        fail_msg("%s", reason.text);
+    for (size_t i = 0; i < 2; i++) {
+        if (tree_read(tree, names[i], 0, ENTRIES, ROOM, &column, &reason))
+            fail_msg("%s", reason.text);
+        assert_int_equal(column->offsets[ENTRIES - LISTS / 2], 0);
+        assert_int_equal(column->offsets[ENTRIES], LISTS);
+        for (uint32_t j = 0; j < LISTS; j++)
+            assert_int_equal(i == 0 ? column->inner[0].offsets[j + 1] - column->inner[0].offsets[j]
+                                    : ((const uint32_t *)column->values)[j],
+                             j % 4);
+        column_free(&column);
+    }
+    tree_close(&tree);
+    rootfile_close(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_flipped_bits_do_no_harm),
         cmocka_unit_test(test_pages_without_checksums),
         cmocka_unit_test(test_strange_files),
+        cmocka_unit_test(test_counts_beside_lists_that_came_late),
     };
     return cmocka_run_group_tests(tests, make_files, NULL);
 }
