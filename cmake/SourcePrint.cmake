@@ -1,5 +1,5 @@
-# cmake -DFOLDER=… -DHEADER=… -P SourcePrint.cmake: a header with a hash of what reads files, so that plans which another
-# version of the reader has made are none of this one's. Untouched if nothing has changed.
+# cmake -DFOLDER=… -DHEADER=… -P SourcePrint.cmake: a header with a hash of what reads files, so that plans and columns which
+# another version of the reader has made are none of this one's. Untouched if nothing has changed.
 file(GLOB sources ${FOLDER}/data/*.c ${FOLDER}/data/*.h ${FOLDER}/base/schema.c ${FOLDER}/base/schema.h ${FOLDER}/base/column.h)
 list(SORT sources)
 set(hashes "")

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/diskfile.h"
+#include "reader_print.h"
 
 enum {
     STALE_S = 600,     /* a file under a passing name that old was left by a worker that died */
@@ -59,6 +60,7 @@ enum { NAME_BYTES = HQ_HASH_TEXT + sizeof suffix };
 static void name_of(const hq_cache_key *key, char name_r[NAME_BYTES])
 {
     hq_hasher *hasher = hasher_new();
+    hasher_add_text(hasher, HQ_READER_PRINT);
     hasher_add(hasher, key->file.bytes, sizeof key->file.bytes);
     hasher_add_text(hasher, key->tree ? key->tree : "");
     hasher_add_text(hasher, key->column);
@@ -159,9 +161,10 @@ static bool make_room(hq_disk *disk, uint64_t size)
         for (size_t left = all.count; left > 0 && all.bytes > wanted; left--) {
             disk->random = hash_mix(disk->random + 0x9e3779b97f4a7c15u);
             listed *drawn = &all.files[disk->random % left];
-            /* Another worker may have been faster. */
-            evicted += unlinkat(disk->fd, drawn->name, 0) == 0;
-            all.bytes -= drawn->size;
+            bool is_gone = unlinkat(disk->fd, drawn->name, 0) == 0;
+            evicted += is_gone;
+            if (is_gone || errno == ENOENT) /* another worker may have been faster */
+                all.bytes -= drawn->size;
             *drawn = all.files[left - 1];
         }
     }

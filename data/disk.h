@@ -6,7 +6,9 @@
  * loop over more columns than fit keeps its share of them, where the oldest first would keep none.
  *
  * Several workers, of one machine or not, may share a folder: a file's name tells what is in it, it never changes once
- * it has that name, and each worker looks at the whole folder before it removes anything.
+ * it has that name, and each worker looks at the whole folder before it removes anything. Part of the name is which
+ * version of the reader made the column, so that what one had wrong does not outlive it; other versions' columns are
+ * drawn with the rest.
  *
  * A file that is damaged, cut short or another's under one of our names is no column: it is deleted and counted. Files
  * of other names are left alone. A folder that takes no more is no error: columns are not kept then for a while.

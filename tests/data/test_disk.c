@@ -277,6 +277,34 @@ static void another_columns_file_is_none_of_it(void **state)
     assert_int_equal(each_file(f, NULL, NULL, NULL), 0);
 }
 
+/* What the key alone would be called, whoever read the column. */
+static char *path_without_reader(const fixture *f, const hq_cache_key *key)
+{
+    char text[HQ_HASH_TEXT];
+    hq_hasher *hasher = hasher_new();
+    hasher_add(hasher, key->file.bytes, sizeof key->file.bytes);
+    hasher_add_text(hasher, key->tree);
+    hasher_add_text(hasher, key->column);
+    hasher_add_u64(hasher, key->first);
+    hasher_add_u64(hasher, key->last);
+    hq_hash hash = hasher_end(&hasher);
+    hash_to_text(&hash, text);
+    return hq_format("%s/%s.hqcolumn1", f->folder, text);
+}
+
+static void what_another_version_of_the_reader_made_is_not_used(void **state)
+{
+    fixture *f = *state;
+    hq_cache_key key = key_of(1);
+    char *path = path_without_reader(f, &key);
+    put(f->disk, f->cache, 1, 0);
+    disk_flush(f->disk);
+    each_file(f, rename_to, path, NULL);
+    assert_false(has(f, 1, 0));
+    assert_int_equal(each_file(f, NULL, NULL, NULL), 1); /* nor is it damaged: that version may still run */
+    free(path);
+}
+
 static void make_astray(void *context, hq_cache_want *const *wants, size_t count)
 {
     (void)context;
@@ -323,6 +351,34 @@ static void boast(const char *path, void *context)
     rewind(file);
     assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
     fclose(file);
+}
+
+static void what_cannot_be_deleted_makes_no_room(void **state)
+{
+    enum { NOBODY = 65534, FILES = 10 };
+    fixture *f = *state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can own files that it then must not delete\n");
+        skip();
+    }
+    uint64_t bytes;
+    for (uint64_t i = 0; i < FILES; i++)
+        put(f->disk, f->cache, i, 0);
+    disk_flush(f->disk);
+    assert_int_equal(each_file(f, NULL, NULL, &bytes), FILES);
+    reopen(f, bytes);
+    assert_int_equal(chmod(f->folder, 01777), 0); /* others may add to it, but not take away */
+    assert_int_equal(seteuid(NOBODY), 0);
+    put(f->disk, f->cache, FILES, 0);
+    disk_flush(f->disk);
+    assert_int_equal(seteuid(0), 0);
+    hq_disk_counts counts;
+    disk_count(f->disk, &counts);
+    assert_int_equal(counts.written, 0);
+    assert_int_equal(counts.skipped, 1);
+    assert_int_equal(counts.evicted, 0);
+    assert_int_equal(counts.bytes, bytes);
+    assert_int_equal(each_file(f, NULL, NULL, NULL), FILES);
 }
 
 static void a_head_that_speaks_of_more_than_there_is_is_not_believed(void **state)
@@ -526,10 +582,12 @@ int main(void)
         A_TEST(what_waits_is_written_before_the_end),
         A_TEST(what_is_damaged_is_deleted_and_counted),
         A_TEST(another_columns_file_is_none_of_it),
+        A_TEST(what_another_version_of_the_reader_made_is_not_used),
         A_TEST(offsets_that_lead_astray_are_not_followed),
         A_TEST(a_head_that_speaks_of_more_than_there_is_is_not_believed),
         A_TEST(files_of_other_names_are_left_alone),
         A_TEST(the_limit_holds),
+        A_TEST(what_cannot_be_deleted_makes_no_room),
         A_TEST(a_loop_longer_than_the_folder_has_its_share),
         A_TEST(who_is_too_far_behind_leaves_some_out),
         A_TEST(a_folder_that_takes_no_more_is_no_error),
