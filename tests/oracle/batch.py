@@ -39,7 +39,8 @@ class Driver:
 
     def ask(self, *fields):
         if self.process is None:
-            self.process = subprocess.Popen([self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.process = subprocess.Popen([self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            preexec_fn=lift_limit)
         try:
             self.process.stdin.write("\t".join(map(str, fields)).encode() + b"\n")
             self.process.stdin.flush()
@@ -123,8 +124,14 @@ class Job:
 JOB = []  # of this process: it has one
 
 
+def lift_limit():
+    """The limit is CPython's: sanitizers reserve terabytes of addresses."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
 def start(*arguments):
-    resource.setrlimit(resource.RLIMIT_AS, (ORACLE_MEMORY_LIMIT, ORACLE_MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_AS, (ORACLE_MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     JOB.append(Job(*arguments))
 
 
