@@ -290,11 +290,15 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *context)
     return size;
 }
 
+/* Of the system's file and its folder, which libcurl trusts unless told otherwise, none is left. */
 static void trust(CURL *easy, const char *ca)
 {
     struct stat status;
-    if (ca)
-        curl_easy_setopt(easy, stat(ca, &status) == 0 && S_ISDIR(status.st_mode) ? CURLOPT_CAPATH : CURLOPT_CAINFO, ca);
+    if (!ca)
+        return;
+    bool is_folder = stat(ca, &status) == 0 && S_ISDIR(status.st_mode);
+    curl_easy_setopt(easy, CURLOPT_CAINFO, is_folder ? NULL : ca);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, is_folder ? ca : NULL);
 }
 
 /* What stays the same for all requests. */

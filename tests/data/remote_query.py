@@ -121,6 +121,28 @@ def https(servers, folder, one, refused):
     subprocess.run([BIN / "hq-show", *trusted, url], capture_output=True, check=True)
     assert subprocess.run([BIN / "hq-show", url], capture_output=True, check=False).returncode == REFUSED
     refused(url, "certificate")
+    of_system(trusting, url, folder)
+
+
+def of_system(trusting, url, folder):
+    """What the system trusts counts only if --remote-ca is not given. The system's folder is another one for a while, for
+    the processes below alone."""
+    other, nothing = folder / "other.pem", folder / "nothing"
+    nothing.mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other", "-keyout", "/dev/null",
+         "-out", other], check=True, capture_output=True)
+    bundle = "ca-certificates.crt"  # which libcurl looks into as well as into the folder
+    shutil.copy(next(trusting.glob("*.pem")), trusting / bundle)
+    apart = ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', trusting]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
+        print("without what the system trusts: it cannot be changed for one process here")
+        return
+    show = [*apart, BIN / "hq-show"]
+    subprocess.run([*show, url], check=True, capture_output=True)
+    for ca in other, nothing:
+        done = subprocess.run([*show, "--remote-ca", ca, url], capture_output=True, text=True, check=False)
+        assert done.returncode == REFUSED and "certificate" in done.stderr, f"{ca}: {done.stdout}{done.stderr}"
 
 
 REFUSED = 1
