@@ -68,7 +68,7 @@ static void name_of(const hq_cache_key *key, char name_r[NAME_BYTES])
     hasher_add_u64(hasher, key->last);
     hq_hash hash = hasher_end(&hasher);
     hash_to_text(&hash, name_r);
-    strcat(name_r, suffix);
+    memcpy(name_r + HQ_HASH_TEXT - 1, suffix, sizeof suffix);
 }
 
 static bool is_column(const char *name)
@@ -125,7 +125,7 @@ static bool look_round(hq_disk *disk, survey *survey_r)
         }
         HQ_GROW(survey_r->files, survey_r->count, survey_r->capacity);
         listed *file = &survey_r->files[survey_r->count++];
-        strcpy(file->name, entry->d_name);
+        memcpy(file->name, entry->d_name, strlen(entry->d_name) + 1); /* is_column knows its length */
         file->size = (uint64_t)status.st_size;
         survey_r->bytes += file->size;
     }
