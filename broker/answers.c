@@ -18,7 +18,7 @@ static void finish_subtask(const hq_query *query, uint32_t index, const hq_node 
                          .load_us = answer->load_us,
                          .run_us = answer->run_us,
                          .was_cold = answer->read_bytes > 0};
-    scheduler_done(query->broker->scheduler, query->work, index, &done, hq_now_us());
+    scheduler_done(query->broker->scheduler, query->work, index, &done, query->broker->heard_us);
 }
 
 /* Large contents are not copied: the arrival that holds them is taken. */
@@ -109,6 +109,7 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
                 (unsigned long long)(partition->last - partition->first));
         refuse_answer(query, node, answer->index, &reason);
     } else if (query->merging.is_behind) {
+        scheduler_answered(query->work, answer->index);
         merge_give(query, node, answer, message, NULL);
         has_too_much(query);
     } else if (sink_add(query->sink, answer->index, answer->contents, answer->size, &reason)) {
@@ -134,6 +135,7 @@ void query_merged(hq_query *query, hq_arrival **arrival_p)
     if (query_is_over(query) || !query->work || query->broker->is_stopping)
         return;
     const hq_node *node = node_of(query->broker, arrival);
+    query->broker->heard_us = hq_now_us();
     bool is_left_out = sink_is_left_out(query->sink, query->dataset->partitions[answer->index].file);
     if (arrival->failure && node) {
         answer_failed(query, node, answer->index, arrival->failure);

@@ -211,6 +211,7 @@ struct hq_broker {
     size_t partial_bytes_waiting, plan_bytes_waiting;
     size_t merging;                   /* answers that the mergers have or will get */
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
+    int64_t heard_us;                 /* when the answers that are just being counted came */
     int64_t hand_out_us; /* when a worker may be given something though nothing happens; INT64_MAX: never */
     int64_t begun_ms, ticked_ms, swept_ms, leases_ms;
     hq_broker_counters counters;

@@ -237,14 +237,14 @@ void keep_partials(hq_query *query)
     jobs_give(query->broker->keeper, bundle_run, bundle_end, batch);
 }
 
-/* ---- at its end: result and journal ---- */
+/* ---- at its end: first the result, which the query waits for, then the journal, which it does not ---- */
 
 struct hq_outcome_job {
     hq_outcome_job *next; /* while it waits for the store to come back */
     hq_query *query;
     bool has_result; /* that is to be kept */
     bson_t *journal;
-    bool is_kept, was_told;
+    bool is_kept, is_settled /* the query knows */, was_told;
     hq_error error;
     hq_reason reason;
     int64_t due_ms;
@@ -289,10 +289,8 @@ static hq_error put_result(hq_outcome_job *job)
 {
     const hq_query *query = job->query;
     bson_t *document = result_document(query);
-    if (!document) {
-        job->has_result = false;
+    if (!document)
         return HQ_OK;
-    }
     hq_error error = store_put_result(query->broker->store, &query->fingerprint, document, &job->reason);
     bson_destroy(document);
     job->is_kept = !error;
@@ -303,8 +301,9 @@ static void outcome_run(void *context)
 {
     hq_outcome_job *job = context;
     const hq_query *query = job->query;
-    job->error = job->has_result && !job->is_kept ? put_result(job) : HQ_OK;
-    if (!job->error)
+    if (!job->is_settled)
+        job->error = put_result(job);
+    else
         job->error = store_put_journal(query->broker->store, &query->id, job->journal, &job->reason);
 }
 
@@ -333,6 +332,16 @@ static bool waits_for_store(hq_outcome_job *job)
     return true;
 }
 
+static void outcome_end(void *context);
+
+/* The query goes on: its znode is marked done while the journal is written. */
+static void settle_outcome(hq_outcome_job *job)
+{
+    job->is_settled = true;
+    outcome_kept(job->query, job->is_kept);
+    jobs_give(job->query->broker->keeper, outcome_run, outcome_end, job);
+}
+
 static void outcome_end(void *context)
 {
     hq_outcome_job *job = context;
@@ -341,8 +350,11 @@ static void outcome_end(void *context)
         return;
     if (job->error)
         hq_log(HQ_LOG_ERROR, "broker", "query %s: its %s is not in the store: %s", query->id_text,
-               job->is_kept || !job->has_result ? "journal" : "result", job->reason.text);
-    outcome_kept(query, job->is_kept);
+               job->is_settled ? "journal" : "result", job->reason.text);
+    if (!job->is_settled) {
+        settle_outcome(job);
+        return;
+    }
     outcome_free(&job);
     query_release(query);
 }
@@ -410,5 +422,8 @@ void keep_outcome(hq_query *query)
     *job = (hq_outcome_job){
         .query = query, .journal = journal_document(query), .has_result = query->result && !query->is_from_store};
     query_hold(query);
-    jobs_give(query->broker->keeper, outcome_run, outcome_end, job);
+    if (job->has_result)
+        jobs_give(query->broker->keeper, outcome_run, outcome_end, job);
+    else
+        settle_outcome(job);
 }

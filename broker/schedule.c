@@ -27,7 +27,7 @@ typedef struct subtask {
     uint32_t second;   /* who has it too; HQ_NO_WORKER mostly */
     uint32_t given_ms; /* since its work came */
     uint8_t state, failures;
-    bool is_dealt;
+    bool is_dealt, is_answered;
 } subtask;
 
 /* Indexes in order; what is taken from the front leaves a gap that is closed now and then. */
@@ -193,6 +193,7 @@ void scheduler_set_credit(hq_scheduler *scheduler, uint32_t number, uint32_t cre
 static void wait_again(hq_scheduler *scheduler, hq_work *work, uint32_t index)
 {
     work->subtasks[index].state = WAITING;
+    work->subtasks[index].is_answered = false;
     work->waiting++;
     scheduler->waiting++;
     list_push(&work->returned, index);
@@ -636,7 +637,7 @@ static bool find_straggler(hq_scheduler *scheduler, hq_work *work, uint32_t numb
     for (size_t i = 0; i < STRAGGLERS_SEEN && i < list_length(&work->flight); i++) {
         uint32_t index = work->flight.items[work->flight.head + i];
         const subtask *s = &work->subtasks[index];
-        if (s->state != UNDER_WAY || s->second != HQ_NO_WORKER || s->worker == number)
+        if (s->state != UNDER_WAY || s->is_answered || s->second != HQ_NO_WORKER || s->worker == number)
             continue;
         int64_t due_us = work->added_us + (int64_t)s->given_ms * 1000 + (int64_t)patience_us(work);
         if (now_us >= due_us) {
@@ -748,6 +749,11 @@ bool scheduler_done(hq_scheduler *scheduler, hq_work *work, uint32_t index, cons
     }
     s->state = FINISHED;
     return true;
+}
+
+void scheduler_answered(hq_work *work, uint32_t index)
+{
+    work->subtasks[index].is_answered = true;
 }
 
 uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t number)

@@ -277,7 +277,8 @@ static void handle(hq_broker *broker, hq_message *message)
             reject(broker, peer, HQ_ENOTFOUND, "say HELLO first");
         return;
     }
-    node->heard_ms = hq_now_ms();
+    broker->heard_us = hq_now_us();
+    node->heard_ms = broker->heard_us / 1000;
     switch (message_command(message)) {
     case HQ_CREDIT:
         credit(broker, node, message);

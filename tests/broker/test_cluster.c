@@ -527,6 +527,25 @@ static void a_straggler_is_given_to_a_second_worker(void **state)
     cluster_free(c);
 }
 
+static void what_is_answered_and_not_counted_yet_is_no_straggler(void **state)
+{
+    (void)state;
+    for (int is_answered = 0; is_answered < 2; is_answered++) {
+        cluster *c = cluster_new(2, 1, 0);
+        query q10 = {.count = 10, .run_us = 10000, .slow_us = 1000000};
+        query *q = submit(c, q10);
+        while (q->done < 9) {
+            assert_true(step(c));
+            if (is_answered && q->given > 0)
+                scheduler_answered(q->work, 0); /* it waits to be merged */
+        }
+        finish(c, q);
+        assert_int_equal(scheduler_counts(c->scheduler).twice, !is_answered);
+        end(c, &q);
+        cluster_free(c);
+    }
+}
+
 static void what_takes_as_long_as_its_like_is_no_straggler(void **state)
 {
     (void)state;
@@ -571,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_short_query_is_not_stuck_behind_a_long_one),
         cmocka_unit_test(who_saved_nothing_up_has_nothing_saved),
         cmocka_unit_test(a_straggler_is_given_to_a_second_worker),
+        cmocka_unit_test(what_is_answered_and_not_counted_yet_is_no_straggler),
         cmocka_unit_test(what_takes_as_long_as_its_like_is_no_straggler),
         cmocka_unit_test(a_lame_worker_does_not_hold_up_the_end),
     };

@@ -341,8 +341,7 @@ class ClusterTest(SystemTest):
         result = self.database.results.find_one({"_id": entry["fingerprint"]})
         self.assertIsNotNone(result, "the result is not in the store")
         self.assertEqual((query, entries, subtasks), (result["query"], result["entries"], result["subtasks"]))
-        journal = self.database.queries.find_one({"_id": query})
-        self.assertIsNotNone(journal, "the query is not in the journal")
+        journal = wait_until(lambda: self.database.queries.find_one({"_id": query}), "the query in the journal")
         self.assertEqual(("SUCCESSFUL", entries), (journal["state"], journal["entries"]))
 
 
