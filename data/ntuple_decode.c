@@ -299,10 +299,16 @@ static inline uint32_t packed_bits(const uint8_t *page, size_t size, uint64_t at
     return (uint32_t)(word >> (at % 8) & ((UINT64_C(1) << bits) - 1));
 }
 
+/* Of a narrow element: info_of lets none have more bits. */
+static inline unsigned narrow_bits(const hq_nt_column *column)
+{
+    return column->bits < 32 ? column->bits : 32;
+}
+
 static void decode_truncated(const hq_nt_column *column, const uint8_t *page, size_t size, size_t first, size_t count,
                              uint32_t *to)
 {
-    unsigned bits = column->bits;
+    unsigned bits = narrow_bits(column);
     for (size_t i = 0; i < count; i++)
         to[i] = packed_bits(page, size, (uint64_t)(first + i) * bits, bits) << (32 - bits);
 }
@@ -322,6 +328,7 @@ static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t ele
 {
     const type_info *info = info_of(column);
     size_t size = page_bytes(column, elements), width = hq_type_size(info->type);
+    unsigned bits = narrow_bits(column);
     uint16_t half[CHUNK];
     switch (info->how) {
     case BITS:
@@ -348,7 +355,7 @@ static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t ele
         break;
     case QUANTISED:
         for (size_t i = 0; i < count; i++) {
-            double value = quantum(column, packed_bits(page, size, (uint64_t)(first + i) * column->bits, column->bits));
+            double value = quantum(column, packed_bits(page, size, (uint64_t)(first + i) * bits, bits));
             if (type == HQ_FLOAT64)
                 ((double *)to)[i] = value;
             else
@@ -425,12 +432,18 @@ static bool is_delta(const hq_nt_column *column)
 static void raw_ends(const hq_nt_column *column, const uint8_t *page, uint32_t elements, size_t first, size_t count,
                      uint64_t *to)
 {
-    if (column->bits == 64) {
-        decode(column, page, elements, first, count, HQ_UINT64, to);
-        return;
-    }
+    bool is_plain = info_of(column)->how == PLAIN;
     uint32_t narrow[CHUNK];
-    decode(column, page, elements, first, count, HQ_UINT32, narrow);
+    if (column->bits == 64 && is_plain)
+        memcpy(to, page + first * sizeof *to, count * sizeof *to);
+    else if (column->bits == 64)
+        split_64(page + first, elements, count, false, to);
+    if (column->bits == 64)
+        return;
+    if (is_plain)
+        memcpy(narrow, page + first * sizeof *narrow, count * sizeof *narrow);
+    else
+        split_32(page + first, elements, count, false, narrow);
     for (size_t i = 0; i < count; i++)
         to[i] = narrow[i];
 }

@@ -117,14 +117,18 @@ static hq_error read_blocks(const hq_envelope_place *place, const hq_envelope_li
     for (size_t i = 0; i < count && !error; i++) {
         const hq_envelope_link *link = &links[i];
         uint64_t piece = most && link->size > most ? most : link->size;
-        if (link->size > file_size || link->seek > file_size - piece)
-            error = damaged(place, link->seek, kinds[i], "it should be there, but the file ends before its end",
-                            reason);
-        else if (!(envelopes[i].block = hq_try_alloc(link->size, *left_p)))
-            error = hq_fail(reason, HQ_ELIMIT, "%s: RNTuple %s: its description takes more memory than is allowed",
-                            place->file->source.name, place->ntuple);
-        if (error)
+        if (link->size > file_size || link->seek > file_size - piece) {
+            damaged(place, link->seek, kinds[i], "it should be there, but the file ends before its end", reason);
+            error = HQ_EFORMAT;
             break;
+        }
+        envelopes[i].block = hq_try_alloc(link->size, *left_p);
+        if (!envelopes[i].block) {
+            hq_fail(reason, HQ_ELIMIT, "%s: RNTuple %s: its description takes more memory than is allowed",
+                    place->file->source.name, place->ntuple);
+            error = HQ_ELIMIT;
+            break;
+        }
         *left_p -= link->size;
         stretches[i] = (hq_stretch){link->seek, piece, envelopes[i].block};
     }

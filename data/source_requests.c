@@ -52,8 +52,9 @@ static size_t size_with(const hq_request_limits *limits, const hq_request *reque
 
 void requests_plan(const hq_request_limits *limits, const hq_stretch *stretches, size_t count, hq_requests *requests_r)
 {
-    *requests_r = (hq_requests){0};
-    make_pieces(limits, stretches, count, requests_r);
+    hq_requests cut = {0};
+    make_pieces(limits, stretches, count, &cut);
+    *requests_r = (hq_requests){.pieces = cut.pieces, .piece_count = cut.piece_count};
     for (size_t i = 0; i < requests_r->piece_count; i++) {
         const hq_piece *piece = &requests_r->pieces[i];
         hq_request *last = requests_r->count ? &requests_r->requests[requests_r->count - 1] : NULL;

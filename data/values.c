@@ -180,12 +180,12 @@ static double read_factor(hq_formula *formula)
         return 2 * M_PI;
     if (take_word(formula, "pi"))
         return M_PI;
-    char *end;
-    double value = isdigit((unsigned char)*formula->at) || *formula->at == '.' ? strtod(formula->at, &end) : NAN;
-    if (isnan(value)) {
+    if (!isdigit((unsigned char)*formula->at) && *formula->at != '.') {
         formula->is_wrong = true;
         return 0;
     }
+    char *end;
+    double value = strtod(formula->at, &end);
     formula->at = end;
     return take_word(formula, "pi") ? value * M_PI : value;
 }
