@@ -2,7 +2,7 @@
  * the results.
  *
  * The way of a query through it is that of docs/architecture.md, its messages are those of docs/protocol.md. One thread
- * runs the loop (broker_run); behind it one opens files and one asks the store. Nothing else is shared.
+ * runs the loop (broker_run); behind it some open files, one keeps what is to be stored, and some merge what is large.
  */
 #ifndef HQ_BROKER_BROKER_H
 #define HQ_BROKER_BROKER_H
@@ -24,7 +24,7 @@ typedef struct hq_broker_settings {
     char *datasets;     /* file of named datasets, or NULL */
     int64_t session_ms; /* of the coordinator */
     int64_t lease_ms;   /* a worker silent for so long is given up */
-    int64_t keep_ms;    /* how long results and partials are kept */
+    int64_t keep_ms;    /* how long results, partials and plans are kept */
     int64_t store_timeout_ms;  /* of one call to the store */
     int64_t limit_ms;          /* time a subtask may take; 0 for no limit */
     int64_t partition_entries; /* aim of the cutting */

@@ -171,12 +171,7 @@ typedef struct hq_broker_counters {
         plans_bad;
 } hq_broker_counters;
 
-typedef struct hq_user_share hq_user_share; /* answers.c */
-/* The answer's contents are in the message. */
-void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message);
-void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
-
-/* users.c */
+typedef struct hq_user_share hq_user_share; /* users.c */
 
 struct hq_broker {
     hq_broker_settings settings;
@@ -271,6 +266,10 @@ uint64_t query_key(const hq_hash *partition);
 hq_query *query_find(hq_broker *broker, const hq_hash *id);
 bool query_is_over(const hq_query *query);
 const char *query_state_name(hq_query_state state);
+
+/* answers.c. The answer's contents are in the message. */
+void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message);
+void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
 
 /* users.c */
 hq_error users_prepare(hq_broker *broker, const char *shares, hq_reason *reason);

@@ -64,6 +64,7 @@ struct hq_work {
     hq_backlog *backlog;
     int64_t added_us;
     double load_us, run_us, turn_us; /* means of late: loading when something was cold, loop, from giving to answer */
+    double cost_us;                  /* mean of late of loading and loop together, cold or not */
     uint64_t columns;
     hq_work_key *key;
     const void *context;
@@ -222,8 +223,12 @@ void scheduler_remove_worker(hq_scheduler *scheduler, uint32_t number)
     scheduler->workers[number].is_used = false;
     for (hq_work *work = scheduler->first; work; work = work->next)
         for (uint32_t i = 0; i < work->count; i++)
-            if (take_away(scheduler, work, i, number) && work->subtasks[i].state == WAITING)
-                work->subtasks[i].worker = HQ_NO_WORKER;
+            if (take_away(scheduler, work, i, number)) {
+                if (work->subtasks[i].state == WAITING)
+                    work->subtasks[i].worker = HQ_NO_WORKER;
+                else /* a straggler that may have a second worker again */
+                    list_push(&work->flight, i);
+            }
 }
 
 void scheduler_evicted(hq_scheduler *scheduler, uint32_t number, uint64_t key)
@@ -267,13 +272,13 @@ static share *share_of(hq_scheduler *scheduler, const char *user, double weight)
     return s;
 }
 
-/* A share is kept for as long as it has work, or has had more than the others. */
+/* A share is kept for as long as it has work, or has had more than others who have. */
 static void leave_share(hq_scheduler *scheduler, share *left)
 {
     left->works--;
     for (share **place = &scheduler->shares; *place;) {
         share *s = *place;
-        if (s->works > 0 || s->time > scheduler->clock) {
+        if (s->works > 0 || (scheduler->first && s->time > scheduler->clock)) {
             place = &s->next;
             continue;
         }
@@ -540,15 +545,17 @@ static bool take_one(hq_scheduler *scheduler, hq_work *work, uint32_t number, in
     return true;
 }
 
+/* One worker has it, and has not answered yet. */
+static bool is_with_one(const subtask *s)
+{
+    return s->state == UNDER_WAY && s->second == HQ_NO_WORKER && !s->is_answered;
+}
+
 /* Those at the front that are over are forgotten. */
 static void trim_flight(hq_work *work)
 {
-    while (list_length(&work->flight) > 0) {
-        const subtask *s = &work->subtasks[work->flight.items[work->flight.head]];
-        if (s->state == UNDER_WAY && s->second == HQ_NO_WORKER)
-            return;
+    while (list_length(&work->flight) > 0 && !is_with_one(&work->subtasks[work->flight.items[work->flight.head]]))
         work->flight.head++;
-    }
 }
 
 /* At most max subtasks of one query. */
@@ -593,7 +600,7 @@ static hq_work *pick(const hq_scheduler *scheduler, hq_work *first, size_t *coun
 
 static void charge(hq_scheduler *scheduler, hq_work *work, size_t count)
 {
-    double cost_us = (double)count * (run_cost_us(scheduler, work) + (work->load_us > 0 ? work->load_us : 0));
+    double cost_us = (double)count * (work->cost_us > 0 ? work->cost_us : run_cost_us(scheduler, work));
     if (work->share->time > scheduler->clock)
         scheduler->clock = work->share->time;
     if (work->time > work->share->clock)
@@ -628,16 +635,31 @@ static double patience_us(const hq_work *work)
     return us < STRAGGLER_US ? STRAGGLER_US : us;
 }
 
+/* Those that one worker has for longest; what is over, answered, or with a second worker leaves the list on the way. */
+static size_t oldest_under_way(hq_work *work, uint32_t oldest_r[static STRAGGLERS_SEEN])
+{
+    list *flight = &work->flight;
+    size_t count = 0, at = flight->head;
+    for (; at < flight->count && count < STRAGGLERS_SEEN; at++)
+        if (is_with_one(&work->subtasks[flight->items[at]]))
+            oldest_r[count++] = flight->items[at];
+    flight->head = at - count;
+    for (size_t i = 0; i < count; i++)
+        flight->items[flight->head + i] = oldest_r[i];
+    return count;
+}
+
 /* A subtask that somebody else has had for too long; false if there is none. */
 static bool find_straggler(hq_scheduler *scheduler, hq_work *work, uint32_t number, int64_t now_us, uint32_t *index_r)
 {
     if (work->turn_us <= 0)
         return false; /* there is no like of it yet */
-    trim_flight(work);
-    for (size_t i = 0; i < STRAGGLERS_SEEN && i < list_length(&work->flight); i++) {
-        uint32_t index = work->flight.items[work->flight.head + i];
+    uint32_t oldest[STRAGGLERS_SEEN];
+    size_t count = oldest_under_way(work, oldest);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = oldest[i];
         const subtask *s = &work->subtasks[index];
-        if (s->state != UNDER_WAY || s->is_answered || s->second != HQ_NO_WORKER || s->worker == number)
+        if (s->worker == number)
             continue;
         int64_t due_us = work->added_us + (int64_t)s->given_ms * 1000 + (int64_t)patience_us(work);
         if (now_us >= due_us) {
@@ -719,6 +741,7 @@ int64_t scheduler_give(hq_scheduler *scheduler, int64_t now_us, hq_give *give, v
 
 static void note_times(hq_scheduler *scheduler, hq_work *work, const subtask *s, const hq_done *done, int64_t now_us)
 {
+    note_mean(&work->cost_us, (double)done->load_us + done->run_us);
     note_mean(&work->run_us, done->run_us);
     note_mean(&scheduler->run_us, done->run_us);
     if (done->was_cold) {

@@ -16,8 +16,8 @@
  * second worker that has nothing else to do; whose answer comes first is heard.
  *
  * A scheduler knows no sockets and no clock (times are passed to it, of any steady clock), and belongs to one thread.
- * Taking a subtask costs O(1) amortised in their number and O(log n) in that of workers, for each take O(n) in that of
- * queries; a worker's death costs a scan of what is under way.
+ * Taking a subtask costs O(1) amortised in their number and O(log n) in that of workers, and O(n) in that of queries;
+ * a worker's death costs a look at every subtask of every query.
  */
 #ifndef HQ_BROKER_SCHEDULE_H
 #define HQ_BROKER_SCHEDULE_H

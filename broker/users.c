@@ -52,17 +52,18 @@ double users_weight(const hq_broker *broker, const char *user)
     return 1;
 }
 
-/* What a user has under way, but for one query. */
+/* What a user has under way, but for one query. One that is being planned may still be wrong, or be answered from the
+ * store: it counts when it is started. */
 static void count_of(const hq_broker *broker, const char *user, const hq_query *but, int64_t *queries_r,
                      int64_t *subtasks_r)
 {
     *queries_r = *subtasks_r = 0;
     for (size_t i = 0; i < broker->active_count; i++) {
         const hq_query *query = broker->active[i];
-        if (query == but || query_is_over(query) || strcmp(query->user, user) != 0)
+        if (query == but || !query->work || query_is_over(query) || strcmp(query->user, user) != 0)
             continue;
         ++*queries_r;
-        *subtasks_r += query->work ? (int64_t)query->dataset->partition_count - sink_done(query->sink) : 0;
+        *subtasks_r += (int64_t)query->dataset->partition_count - sink_done(query->sink);
     }
 }
 

@@ -1,5 +1,9 @@
 /* The front of a broker, clause by clause of docs/protocol.md, sections 3 and 4. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/broker/stage.h"
 #include "wire/socket.h"
@@ -349,6 +353,40 @@ static void one_user_gets_no_more_than_one_may_have_4_3(void **state)
     stage_end(&s);
 }
 
+/* A server that takes connections and never says a word. */
+static int mute_server(char *url_r, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    snprintf(url_r, size, "http://127.0.0.1:%d/none.root", ntohs(address.sin_port));
+    return fd;
+}
+
+static void what_is_still_planned_keeps_nobody_from_starting_4_3(void **state)
+{
+    (void)state;
+    char url[64];
+    int server = mute_server(url, sizeof url);
+    hq_broker_settings settings = stage_settings();
+    settings.user_queries = 1;
+    settings.remote = (hq_remote_settings){.requests = 1, .timeout_ms = 60000, .attempts = 1};
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    talk_send(client, submit_of(1, stage_text, url));
+    talk_send(client, submit_of(2, stage_text, "empty:3"));
+    expect_accepted(client, 2, 3, 0, false);
+    talk_send(client, submit_of(3, stage_text, "empty:1"));
+    talk_expect_rejected(client, HQ_ELIMIT);
+    close(server); /* resets what it has */
+    talk_expect_rejected(client, HQ_EUNAVAILABLE);
+    zsock_destroy(&client);
+    stage_end(&s);
+}
+
 static void shares_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -655,6 +693,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_rejected_4_3),
         cmocka_unit_test(more_queries_than_it_takes_are_rejected_4_3),
         cmocka_unit_test(one_user_gets_no_more_than_one_may_have_4_3),
+        cmocka_unit_test(what_is_still_planned_keeps_nobody_from_starting_4_3),
         cmocka_unit_test(shares_that_make_no_sense_are_refused),
         cmocka_unit_test(what_is_not_accepted_yet_is_cancelled_by_its_request_3),
         cmocka_unit_test(the_same_query_is_joined_and_both_are_told_4),

@@ -401,6 +401,102 @@ static void queries_of_one_priority_share_equally(void **state)
     scheduler_free(&scheduler);
 }
 
+/* Answers of a worker that needed so long for them. */
+static void answer(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t worker, uint32_t load_us,
+                   int64_t at_us)
+{
+    hq_done done = {.worker = worker, .load_us = load_us, .run_us = 1000, .was_cold = load_us > 0};
+    assert_true(scheduler_done(scheduler, work, index, &done, at_us));
+}
+
+static void one_cold_subtask_is_not_charged_for_all_that_follow(void **state)
+{
+    (void)state;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t worker = add_worker(scheduler, 1, 1, 1);
+    int anna, bela;
+    hq_work *cold = add_work_of(scheduler, 1000, 7, &anna, "anna", 1);
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(scheduler_take(scheduler, worker, now_us, taken, 1), 1);
+        answer(scheduler, cold, taken[0].index, worker, i == 0 ? 1000000 : 0, now_us);
+    }
+    hq_work *warm = add_work_of(scheduler, 1000, 7, &bela, "bela", 1);
+    int hers = 0;
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(scheduler_take(scheduler, worker, now_us, taken, 1), 1);
+        hers += taken[0].owner == &anna;
+        answer(scheduler, taken[0].owner == &anna ? cold : warm, taken[0].index, worker, 0, now_us);
+    }
+    assert_in_range(hers, 40, 60);
+    scheduler_remove_work(scheduler, &cold);
+    scheduler_remove_work(scheduler, &warm);
+    scheduler_free(&scheduler);
+}
+
+static void who_had_workers_that_nobody_else_wanted_has_not_had_too_much(void **state)
+{
+    (void)state;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t worker = add_worker(scheduler, 1, 1, 1000);
+    int anna, bela;
+    hq_work *alone = add_work_of(scheduler, 500, 7, &anna, "anna", 1);
+    assert_int_equal(scheduler_take(scheduler, worker, now_us, taken, 500), 500);
+    scheduler_remove_work(scheduler, &alone);
+    hq_work *hers = add_work_of(scheduler, 500, 7, &anna, "anna", 1);
+    hq_work *his = add_work_of(scheduler, 500, 7, &bela, "bela", 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(scheduler_take(scheduler, worker, now_us, taken + i, 1), 1);
+    assert_in_range(count_owner(taken, 100, &anna), 40, 60);
+    scheduler_remove_work(scheduler, &hers);
+    scheduler_remove_work(scheduler, &his);
+    scheduler_free(&scheduler);
+}
+
+/* ---- stragglers ---- */
+
+enum { LATE_US = 10000000 };
+
+static void a_straggler_whose_second_worker_dies_gets_another_one(void **state)
+{
+    (void)state;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t slow = add_worker(scheduler, 1, 2, 2);
+    hq_work *work = add_work(scheduler, 2, 0, NULL);
+    assert_int_equal(scheduler_take(scheduler, slow, now_us, taken, 2), 2);
+    uint32_t left = taken[1].index;
+    answer(scheduler, work, taken[0].index, slow, 0, now_us + 1000);
+    uint32_t dies = add_worker(scheduler, 2, 1, 1);
+    assert_int_equal(scheduler_take(scheduler, dies, now_us + LATE_US, taken, 1), 1);
+    assert_int_equal(taken[0].index, left);
+    assert_int_equal(scheduler_take(scheduler, add_worker(scheduler, 3, 1, 1), now_us + LATE_US, taken, 1), 0);
+    scheduler_remove_worker(scheduler, dies);
+    uint32_t helps = add_worker(scheduler, 4, 1, 1);
+    assert_int_equal(scheduler_take(scheduler, helps, now_us + LATE_US, taken, 1), 1);
+    assert_int_equal(taken[0].index, left);
+    assert_int_equal(scheduler_rival(work, left, helps), slow);
+    scheduler_remove_work(scheduler, &work);
+    scheduler_free(&scheduler);
+}
+
+static void a_straggler_is_found_behind_much_that_is_over(void **state)
+{
+    (void)state;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t half = add_worker(scheduler, 1, 2, 1), full = add_worker(scheduler, 2, 100, 100);
+    hq_work *work = add_work(scheduler, 50, 0, NULL);
+    assert_int_equal(scheduler_take(scheduler, half, now_us, taken, 1), 1);
+    assert_int_equal(scheduler_take(scheduler, full, now_us, taken, 100), 49);
+    for (int i = 0; i < 48; i++)
+        answer(scheduler, work, taken[i].index, full, 0, now_us + 1000);
+    uint32_t left = taken[48].index;
+    /* Its own is the oldest, and of no use to it. */
+    scheduler_set_credit(scheduler, half, 2);
+    assert_int_equal(scheduler_take(scheduler, half, now_us + LATE_US, taken, 2), 1);
+    assert_int_equal(taken[0].index, left);
+    scheduler_remove_work(scheduler, &work);
+    scheduler_free(&scheduler);
+}
+
 /* ---- anything at any time, against a model ---- */
 
 enum { MAX_WORKS = 6, MAX_COUNT = 300, MAX_WORKERS = 12, WAITS = -1, IS_DONE = -2 };
@@ -711,6 +807,10 @@ int main(void)
         cmocka_unit_test(the_lowest_priority_number_goes_first),
         cmocka_unit_test(a_query_in_more_of_a_hurry_goes_before_others),
         cmocka_unit_test(queries_of_one_priority_share_equally),
+        cmocka_unit_test(one_cold_subtask_is_not_charged_for_all_that_follow),
+        cmocka_unit_test(who_had_workers_that_nobody_else_wanted_has_not_had_too_much),
+        cmocka_unit_test(a_straggler_whose_second_worker_dies_gets_another_one),
+        cmocka_unit_test(a_straggler_is_found_behind_much_that_is_over),
         cmocka_unit_test(whatever_happens_every_subtask_is_done_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
