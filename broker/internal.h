@@ -49,6 +49,10 @@ typedef struct hq_plan_stores hq_plan_stores; /* plans.c */
 
 typedef struct hq_telling hq_telling; /* workers.c */
 
+/* Whether a worker was sent QUERY. One that says it does not know the query is told again before it gets another
+ * subtask; it may know it all the same, and is told to drop it like the others. */
+enum { QUERY_UNTOLD, QUERY_TOLD, QUERY_DOUBTED };
+
 typedef struct hq_listener {
     hq_peer peer;
     int32_t request;
@@ -126,7 +130,7 @@ typedef struct hq_query {
     hq_shared *result; /* encoded; once it is complete */
     hq_work *work;
     char *entry;       /* the znode's name */
-    uint8_t *known_by; /* for each worker number: has it been sent QUERY? */
+    uint8_t *known_by; /* for each worker number: QUERY_UNTOLD or one of those beside it */
     size_t known_count;
     hq_telling *telling; /* what workers are told of it; NULL until one is */
 

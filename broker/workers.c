@@ -57,7 +57,7 @@ static void give_up(hq_broker *broker, hq_node *node, const char *why)
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
         if (node->number < query->known_count)
-            query->known_by[node->number] = 0;
+            query->known_by[node->number] = QUERY_UNTOLD;
     }
     zhashx_delete(broker->node_by_peer, &node->peer);
     broker->nodes[node->number] = NULL;
@@ -208,7 +208,7 @@ static void take_failure(hq_query *query, const hq_node *node, const hq_answer *
         failure.error = HQ_EPROTOCOL;
         hq_fail(&failure.reason, HQ_EPROTOCOL, "it failed and did not say why");
     } else if (failure.error == HQ_EPROTOCOL && node->number < query->known_count) {
-        query->known_by[node->number] = 0; /* it does not know the query: it is told before it gets another subtask */
+        query->known_by[node->number] = QUERY_DOUBTED; /* or it was a server of files that was not understood */
     }
     query_answer_failed(query, node, answer->index, &failure);
 }
@@ -383,9 +383,9 @@ static void make_known(hq_query *query, const hq_node *node)
         memset(query->known_by + query->known_count, 0, count - query->known_count);
         query->known_count = count;
     }
-    if (query->known_by[node->number])
+    if (query->known_by[node->number] == QUERY_TOLD)
         return;
-    query->known_by[node->number] = 1;
+    query->known_by[node->number] = QUERY_TOLD;
     send_query(query, node);
 }
 
@@ -418,7 +418,7 @@ void workers_hand_out(hq_broker *broker)
 
 void workers_drop_subtask(const hq_query *query, uint32_t number, uint32_t index)
 {
-    if (number >= query->known_count || !query->known_by[number])
+    if (number >= query->known_count || query->known_by[number] == QUERY_UNTOLD)
         return;
     hq_message *message = message_new(HQ_DROP);
     message_set_peer(message, &query->broker->nodes[number]->peer);
@@ -430,12 +430,12 @@ void workers_drop_subtask(const hq_query *query, uint32_t number, uint32_t index
 void workers_drop_query(hq_query *query)
 {
     for (size_t i = 0; i < query->known_count && i < query->broker->node_count; i++) {
-        if (!query->known_by[i] || !query->broker->nodes[i])
+        if (query->known_by[i] == QUERY_UNTOLD || !query->broker->nodes[i])
             continue;
         hq_message *message = message_new(HQ_DROP);
         message_set_peer(message, &query->broker->nodes[i]->peer);
         message_put_int(message, "handle", query->handle);
         tell(query->broker, &message);
-        query->known_by[i] = 0;
+        query->known_by[i] = QUERY_UNTOLD;
     }
 }

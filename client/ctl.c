@@ -252,6 +252,10 @@ static int run(hq_ctl *ctl)
     const char *name = ctl->arguments.texts[0];
     ctl->arguments.texts++;
     ctl->arguments.count--;
+    if (ctl->watches && strcmp(name, "status") != 0) {
+        fprintf(stderr, "hq-ctl: --watch goes with status only\n");
+        return CTL_WRONG;
+    }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(commands[i].name, name) != 0)
             continue;

@@ -54,7 +54,7 @@ static json_t *worker_to_json(const hq_worker_status *w)
     set(worker, "evicted", w->evicted);
     set(worker, "heard_ms", w->heard_ms);
     set(worker, "age_ms", w->age_ms);
-    json_object_set_new(worker, "hit_share", share(c->hits, c->hits + c->misses));
+    json_object_set_new(worker, "hit_share", share(c->hits, table_sum(c->hits, c->misses)));
     set(worker, "hits", c->hits);
     set(worker, "misses", c->misses);
     set(worker, "evictions", c->evictions);
@@ -216,18 +216,18 @@ static void print_workers(const hq_fleet *fleet)
         table_add_own(table, table_count(w->done));
         table_add_own(table, table_bytes(w->cache.cache_bytes));
         table_add_own(table, table_bytes(w->memory));
-        table_add_own(table, table_share(w->cache.hits, w->cache.hits + w->cache.misses));
+        table_add_own(table, table_share(w->cache.hits, table_sum(w->cache.hits, w->cache.misses)));
         table_add_own(table, table_share(w->cache.disk_hits, w->cache.misses));
         table_add_own(table, table_count(w->cache.evictions));
         sum.slots += w->slots;
-        sum.under_way += busy;
-        sum.cache.cache_bytes += w->cache.cache_bytes;
-        sum.memory += w->memory;
-        sum.cache.hits += w->cache.hits;
-        sum.cache.misses += w->cache.misses;
+        sum.under_way = table_sum(sum.under_way, busy);
+        sum.cache.cache_bytes = table_sum(sum.cache.cache_bytes, w->cache.cache_bytes);
+        sum.memory = table_sum(sum.memory, w->memory);
+        sum.cache.hits = table_sum(sum.cache.hits, w->cache.hits);
+        sum.cache.misses = table_sum(sum.cache.misses, w->cache.misses);
     }
     char *cache = table_bytes(sum.cache.cache_bytes), *memory = table_bytes(sum.memory);
-    char *hits = table_share(sum.cache.hits, sum.cache.hits + sum.cache.misses);
+    char *hits = table_share(sum.cache.hits, table_sum(sum.cache.hits, sum.cache.misses));
     printf("\n%zu worker%s, %lld of %lld slots busy, caches hold %s of %s, hits %s\n", count, ctl_plural(count),
            (long long)sum.under_way, (long long)sum.slots, cache, memory, hits);
     free(cache);

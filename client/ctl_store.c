@@ -58,9 +58,9 @@ static void add_short(hq_table *table, const char *id)
 /* "/data/z-00.root and 7 more" */
 static void add_dataset(hq_table *table, const bson_t *document)
 {
-    long long more = (long long)ctl_number_of(document, "specs") - 1;
+    long long specs = (long long)ctl_number_of(document, "specs");
     const char *first = ctl_text_of(document, "dataset");
-    table_add_own(table, more > 0 ? hq_format("%s and %lld more", first, more) : hq_strdup(first));
+    table_add_own(table, specs > 1 ? hq_format("%s and %lld more", first, specs - 1) : hq_strdup(first));
 }
 
 /* ---- queries that are done ---- */
@@ -150,14 +150,14 @@ static void take_result(void *context, const hq_stored *stored)
                                       .document = bson_copy(stored->document),
                                       .expires_ms = stored->expires_ms,
                                       .bytes = stored->bytes};
-    s->bytes += stored->bytes;
+    s->bytes = table_sum(s->bytes, stored->bytes);
 }
 
 static void count_document(void *context, const hq_stored *stored)
 {
     stock *s = context;
     s->documents++;
-    s->bytes += stored->bytes;
+    s->bytes = table_sum(s->bytes, stored->bytes);
 }
 
 static void stock_clear(stock *s)

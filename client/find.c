@@ -66,13 +66,14 @@ hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r,
     char **endpoints = NULL;
     size_t count = 0;
     hq_error error = find_brokers(coordinator, timeout_ms, &endpoints, &count, reason);
-    if (!error && count == 0)
+    if (count > 0) {
+        hq_hash random = hash_random();
+        *endpoint_r = hq_strdup(endpoints[random.bytes[0] % count]);
+    } else if (!error) {
         error = hq_fail(reason, HQ_EUNAVAILABLE,
                         "no broker is registered at %s: start hq-broker, or ask this machine alone with --local",
                         coordinator);
-    hq_hash random = hash_random();
-    if (!error)
-        *endpoint_r = hq_strdup(endpoints[random.bytes[0] % count]);
+    }
     for (size_t i = 0; i < count; i++)
         free(endpoints[i]);
     free(endpoints);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/find.h"
+#include "client/table.h"
 #include "wire/socket.h"
 
 enum { TOLD_AT_ONCE = 5 /* of those that a text may mean */, ID_DIGITS = 8 };
@@ -205,8 +206,8 @@ static void add_worker(hq_fleet *fleet, const hq_worker_status *more)
         return;
     }
     hq_worker_status sum = more->heard_ms < same->heard_ms ? *more : *same;
-    sum.under_way = same->under_way + more->under_way;
-    sum.done = same->done + more->done;
+    sum.under_way = table_sum(same->under_way, more->under_way);
+    sum.done = table_sum(same->done, more->done);
     sum.age_ms = same->age_ms > more->age_ms ? same->age_ms : more->age_ms;
     sum.is_draining = same->is_draining || more->is_draining;
     *same = sum;

@@ -20,6 +20,10 @@ void table_add_own(hq_table *table, char *text);
 /* Nothing, not even the heads, if there is no row. */
 void table_print(const hq_table *table, FILE *stream);
 
+/* a + b, or the largest or smallest number there is if that is beyond it: what brokers and stores tell may be anything.
+ */
+int64_t table_sum(int64_t a, int64_t b);
+
 /* A copy of the text in which what would move the terminal's cursor is a '?'. The caller frees it, and these: */
 char *table_safe(const char *text);
 char *table_bytes(int64_t bytes);            /* "3.2 GiB" */

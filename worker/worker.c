@@ -106,13 +106,15 @@ static hq_cache_report report_of(const hq_worker *worker)
     cache_count(worker->cache, &counts);
     if (worker->disk)
         disk_count(worker->disk, &disk);
+    /* A column that is just being taken from the directory is a hit there, and not loaded yet. */
+    uint64_t from_disk = disk.hit_bytes < counts.loaded_bytes ? disk.hit_bytes : counts.loaded_bytes;
     return (hq_cache_report){.hits = (int64_t)counts.hits,
                              .misses = (int64_t)counts.misses,
                              .evictions = (int64_t)counts.evictions,
                              .cache_bytes = (int64_t)counts.bytes,
                              .cache_columns = (int64_t)counts.entries,
                              .cache_limit = (int64_t)counts.limit_bytes,
-                             .file_bytes = (int64_t)(counts.loaded_bytes - disk.hit_bytes),
+                             .file_bytes = (int64_t)(counts.loaded_bytes - from_disk),
                              .ahead_used = (int64_t)counts.ahead_used,
                              .ahead_wasted = (int64_t)counts.ahead_wasted,
                              .disk_hits = (int64_t)disk.hits,

@@ -334,6 +334,23 @@ static void a_query_that_is_over_is_dropped_everywhere_6(void **state)
     scene_end(&sc);
 }
 
+static void whoever_failed_on_it_is_told_to_drop_it_too_6(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    settings.attempts = 1;
+    scene sc = scene_with(settings);
+    fake_worker *worker = fake_join(sc.s, 1, 100);
+    submit(&sc, "empty:2");
+    fake_collect(worker, 2);
+    fake_fail(worker, worker->orders[0], HQ_EPROTOCOL, "what the server of the file says is no HTTP");
+    hq_message *message = expect_failed(&sc, HQ_EPROTOCOL);
+    message_free(&message);
+    fake_collect_drops(worker, 1);
+    fake_free(&worker);
+    scene_end(&sc);
+}
+
 static void a_straggler_is_given_to_a_second_worker_and_the_first_told_6(void **state)
 {
     (void)state;
@@ -642,6 +659,7 @@ int main(void)
         cmocka_unit_test(a_query_comes_before_its_subtasks_and_once_6_1),
         cmocka_unit_test(no_more_is_handed_out_than_the_credit_5_2),
         cmocka_unit_test(a_query_that_is_over_is_dropped_everywhere_6),
+        cmocka_unit_test(whoever_failed_on_it_is_told_to_drop_it_too_6),
         cmocka_unit_test(a_straggler_is_given_to_a_second_worker_and_the_first_told_6),
         cmocka_unit_test(a_silent_worker_loses_its_lease_and_its_subtasks_5_3),
         cmocka_unit_test(a_worker_that_leaves_gives_back_what_it_has_5),

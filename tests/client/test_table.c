@@ -87,12 +87,22 @@ static void numbers_are_as_a_person_reads_them(void **state)
     assert_is(table_date(INT64_C(1795878594000)), "2026-11-28 15:09:54");
 }
 
+static void sums_stay_within_what_a_number_holds(void **state)
+{
+    (void)state;
+    assert_true(table_sum(2, -3) == -1);
+    assert_true(table_sum(INT64_MAX, INT64_MAX) == INT64_MAX);
+    assert_true(table_sum(INT64_MIN, -1) == INT64_MIN);
+    assert_true(table_sum(INT64_MIN, INT64_MAX) == -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_aligned_by_characters),
         cmocka_unit_test(what_moves_a_terminals_cursor_is_not_printed),
         cmocka_unit_test(numbers_are_as_a_person_reads_them),
+        cmocka_unit_test(sums_stay_within_what_a_number_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

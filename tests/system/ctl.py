@@ -420,7 +420,8 @@ class Ctl(harness.ClusterTest):
     def test_wrong_use(self):
         for arguments, text in ((["nonsense"], 'there is no command "nonsense"'), ([], "a command is wanted"),
                                 (["cancel"], "hq-ctl cancel ID"), (["status", "more"], "hq-ctl status"),
-                                (["status", "--interval", "1ms"], "--interval")):
+                                (["status", "--interval", "1ms"], "--interval"),
+                                (["queries", "--watch"], "--watch goes with status only")):
             self.assertIn(text, self.ctl(*arguments, code=2).stderr)
         process = self.start("hq-ctl", "--coordinator", "nonsense", "status")
         self.assertEqual(2, process.wait())
