@@ -108,7 +108,7 @@ static void print_cell(const char *text, size_t width, int is_right, int is_last
 void table_print(const hq_table *table, FILE *stream)
 {
     size_t columns = table->column_count;
-    if (table->cell_count == 0)
+    if (columns == 0 || table->cell_count == 0)
         return;
     size_t *widths = hq_calloc(columns, sizeof *widths);
     for (size_t i = 0; i < columns; i++)

@@ -217,26 +217,27 @@ static hq_error read_list(hq_message *message, const char *key, const field *fie
                           size_t record_size, void **records_r, size_t *count_r, hq_reason *reason)
 {
     bson_iter_t iter, item, inner;
-    size_t capacity = 0;
+    size_t count = 0, capacity = 0;
     if (!bson_iter_init_find(&iter, message_body(message), key) || !BSON_ITER_HOLDS_ARRAY(&iter) ||
         !bson_iter_recurse(&iter, &item))
         return hq_fail(reason, HQ_EPROTOCOL, "STATE without a list \"%s\"", key);
     while (bson_iter_next(&item)) {
-        if (*count_r == most)
+        if (count == most)
             return hq_fail(reason, HQ_EPROTOCOL, "STATE whose \"%s\" has more than %zu members", key, most);
         if (!BSON_ITER_HOLDS_DOCUMENT(&item) || !bson_iter_recurse(&item, &inner))
             return hq_fail(reason, HQ_EPROTOCOL, "STATE whose \"%s\" is no list of documents", key);
-        if (*count_r == capacity) {
+        if (count == capacity) {
             capacity = capacity ? 2 * capacity : 16;
             *records_r = hq_realloc(*records_r, capacity, record_size);
         }
-        void *record = (char *)*records_r + *count_r * record_size;
+        void *record = (char *)*records_r + count * record_size;
         memset(record, 0, record_size);
         hq_error error = read_fields(inner, fields, field_count, record, reason);
         if (error)
             return error;
-        (*count_r)++;
+        count++;
     }
+    *count_r = count;
     return HQ_OK;
 }
 
