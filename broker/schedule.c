@@ -784,6 +784,7 @@ uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index
     subtask *s = &work->subtasks[index];
     if (!take_away(scheduler, work, index, number))
         return 0;
+    s->is_answered = false;
     /* s->worker stays if it is with nobody now, so that it is not given to the same one again. */
     if (s->failures < UINT8_MAX)
         s->failures++;
