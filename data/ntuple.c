@@ -74,3 +74,13 @@ hq_error ntuple_read(const hq_ntuple *ntuple, const hq_file *file, size_t column
     hq_nt_place place = {file, ntuple->path, ntuple->model, ntuple->indices};
     return ntuple_read_column(&place, &ntuple->columns.plans[column], first, last, limit, column_r, reason);
 }
+
+void ntuple_rest(const hq_ntuple *ntuple)
+{
+    ntindices_rest(ntuple->indices);
+}
+
+size_t ntuple_kept_bytes(const hq_ntuple *ntuple)
+{
+    return ntindices_bytes(ntuple->indices);
+}

@@ -21,6 +21,9 @@ void ntuple_borders(const hq_ntuple *ntuple, uint64_t **borders_r, size_t *count
  * file, which is that of the RNTuple or a copy of it. */
 hq_error ntuple_read(const hq_ntuple *ntuple, const hq_file *file, size_t column, uint64_t first, uint64_t last,
                      size_t limit, hq_column **column_r, hq_reason *reason);
+/* As tree_rest and tree_kept_bytes. */
+void ntuple_rest(const hq_ntuple *ntuple);
+size_t ntuple_kept_bytes(const hq_ntuple *ntuple);
 /* Wants the pages that ntuple_read will read, as far as can be told before: those of clusters that are wanted whole. */
 void ntuple_stage(const hq_ntuple *ntuple, size_t column, uint64_t first, uint64_t last, hq_staged *staged);
 

@@ -117,3 +117,20 @@ void ntindices_keep(hq_nt_indices *indices, const hq_nt_index *index)
     }
     pthread_mutex_unlock(&indices->lock);
 }
+
+void ntindices_rest(hq_nt_indices *indices)
+{
+    pthread_mutex_lock(&indices->lock);
+    for (size_t i = 0; i < KEPT; i++)
+        if (indices->slots[i].users == 0)
+            drop(indices, &indices->slots[i]);
+    pthread_mutex_unlock(&indices->lock);
+}
+
+size_t ntindices_bytes(hq_nt_indices *indices)
+{
+    pthread_mutex_lock(&indices->lock);
+    size_t bytes = indices->bytes;
+    pthread_mutex_unlock(&indices->lock);
+    return bytes;
+}

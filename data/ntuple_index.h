@@ -1,8 +1,8 @@
 /* data/ntuple_index.h - inside the room: where an RNTuple's lists end, kept for the columns that share it.
  *
  * All members of a collection hang on one index, which would else be read and decoded for each of them. An RNTuple
- * keeps the few that were decoded last, up to KEPT_INDEX_BYTES, whoever's limit on memory they were read under. Any
- * thread may call these functions.
+ * keeps the few that were decoded last, up to KEPT_INDEX_BYTES, whoever's limit on memory they were read under, until
+ * it is told to rest. Any thread may call these functions.
  */
 #ifndef HQ_DATA_NTUPLE_INDEX_H
 #define HQ_DATA_NTUPLE_INDEX_H
@@ -38,5 +38,8 @@ void ntindices_give_back(hq_nt_indices *indices, const hq_nt_index *index);
 
 /* Keeps a copy; what was used least lately goes. Nothing happens if it is there already, or is too large. */
 void ntindices_keep(hq_nt_indices *indices, const hq_nt_index *index);
+/* Frees all that nobody uses. */
+void ntindices_rest(hq_nt_indices *indices);
+size_t ntindices_bytes(hq_nt_indices *indices);
 
 #endif

@@ -243,6 +243,17 @@ hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64
     return read_through(tree, tree->file, name, first, last, limit, column_r, reason);
 }
 
+void tree_rest(const hq_tree *tree)
+{
+    if (tree->ntuple)
+        ntuple_rest(tree->ntuple);
+}
+
+size_t tree_kept_bytes(const hq_tree *tree)
+{
+    return tree->ntuple ? ntuple_kept_bytes(tree->ntuple) : 0;
+}
+
 /* --- several columns at once --- */
 
 struct hq_stage {

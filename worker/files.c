@@ -12,6 +12,7 @@ struct hq_open_tree {
     hq_file *file;
     hq_tree *tree;
     int users;
+    bool is_awake;   /* it was used since it was put to rest */
     bool is_opening; /* by one of its users; the others wait */
     hq_error error;  /* of that; then it is in no list, and the last user frees it */
     hq_reason reason;
@@ -75,6 +76,7 @@ static hq_open_tree *find(hq_files *files, const char *path, const char *name, c
         open->next = files->first;
         files->first = open;
         open->users++;
+        open->is_awake = true;
         return open;
     }
     return NULL;
@@ -113,6 +115,18 @@ static hq_open_tree *take_surplus(hq_files *files)
     return surplus;
 }
 
+/* With the lock held: puts to rest what is unused, but for those that were used last. */
+static void rest_others(const hq_files *files)
+{
+    size_t place = 0;
+    for (hq_open_tree *open = files->first; open; open = open->next, place++) {
+        if (place < FILES_AWAKE || open->users > 0 || !open->is_awake)
+            continue;
+        tree_rest(open->tree);
+        open->is_awake = false;
+    }
+}
+
 static void free_all(hq_open_tree *list)
 {
     while (list) {
@@ -140,6 +154,7 @@ static hq_open_tree *open_new(hq_files *files, const char *path, const char *nam
     open->name = hq_strdup(name);
     open->identity = *identity;
     open->users = 1;
+    open->is_awake = true;
     open->is_opening = true;
     open->next = files->first;
     files->first = open;
@@ -187,6 +202,7 @@ void files_release(hq_files *files, hq_open_tree **open_p)
 {
     pthread_mutex_lock(&files->lock);
     (*open_p)->users--;
+    rest_others(files);
     hq_open_tree *surplus = take_surplus(files);
     pthread_mutex_unlock(&files->lock);
     free_all(surplus);

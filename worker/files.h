@@ -12,6 +12,9 @@
 typedef struct hq_files hq_files;
 typedef struct hq_open_tree hq_open_tree;
 
+/* How many of the trees that were used last keep what they have read for further columns (tree_rest). */
+enum { FILES_AWAKE = 8 };
+
 /* At most limit trees stay open when nobody uses them; the one unused longest is closed first. remote: how files of
  * servers are read; NULL: as data/remote.h has it. */
 hq_files *files_new(size_t limit, const hq_remote_settings *remote);

@@ -146,6 +146,24 @@ static void test_indices_give_way(void **state)
     ntindices_free(&indices);
 }
 
+static void test_indices_are_given_back(void **state)
+{
+    (void)state;
+    hq_nt_indices *indices = ntindices_new();
+    keep(indices, 1, 0, 100);
+    keep(indices, 2, 0, 100);
+    const hq_nt_index *used = ntindices_take(indices, 1, 0, 99);
+    ntindices_rest(indices);
+    assert_int_equal(ntindices_bytes(indices), 100 * sizeof(uint32_t) + sizeof(hq_nt_span));
+    assert_int_equal(used->offsets[99], 1);
+    assert_null(ntindices_take(indices, 2, 0, 99));
+    ntindices_give_back(indices, used);
+    ntindices_rest(indices);
+    assert_int_equal(ntindices_bytes(indices), 0);
+    assert_null(ntindices_take(indices, 1, 0, 99));
+    ntindices_free(&indices);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_counts_from_offsets),
         cmocka_unit_test(test_indices_are_found_by_column_and_entries),
         cmocka_unit_test(test_indices_give_way),
+        cmocka_unit_test(test_indices_are_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

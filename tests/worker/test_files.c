@@ -230,6 +230,67 @@ static void executors_share_them(void **state)
     files_free(&files);
 }
 
+/* An RNTuple, under several names, so that it is several files. */
+static hq_open_tree *get_twin(hq_files *files, const char *name)
+{
+    hq_file *file = NULL;
+    hq_open_tree *open = NULL;
+    hq_reason reason = {{0}};
+    if (rootfile_open(name, &file, &reason))
+        fail_msg("%s", reason.text);
+    hq_hash identity = rootfile_identity(file);
+    rootfile_close(&file);
+    if (files_get(files, name, "Events", &identity, &open, &reason))
+        fail_msg("%s", reason.text);
+    return open;
+}
+
+static void read_muons(hq_open_tree *open)
+{
+    hq_column *column = NULL;
+    hq_reason reason = {{0}};
+    const hq_tree *tree = files_tree(open);
+    if (tree_read(tree, "Muon_pt", 0, tree_entries(tree), 1 << 30, &column, &reason))
+        fail_msg("%s", reason.text);
+    column_free(&column);
+}
+
+static void what_is_open_and_unused_keeps_little(void **state)
+{
+    (void)state;
+    enum { TWINS = 3 * FILES_AWAKE };
+    hq_files *files = files_new(TWINS, NULL);
+    hq_open_tree *open[TWINS], *held = NULL;
+    const hq_tree *trees[TWINS]; /* all stay open */
+    for (int i = 0; i < TWINS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "twin%d.root", i);
+        unlink(name);
+        assert_int_equal(symlink(getenv("HQ_TWIN"), name), 0);
+        open[i] = get_twin(files, name);
+        read_muons(open[i]);
+        trees[i] = files_tree(open[i]);
+        assert_true(tree_kept_bytes(trees[i]) > 0);
+        if (i == 0)
+            held = open[i];
+        else
+            files_release(files, &open[i]);
+    }
+    int awake = 0;
+    for (int i = 1; i < TWINS; i++)
+        awake += tree_kept_bytes(trees[i]) > 0;
+    assert_int_equal(awake, FILES_AWAKE);
+    assert_true(tree_kept_bytes(trees[0]) > 0); /* in use all the while */
+    files_release(files, &held);
+    assert_int_equal(tree_kept_bytes(trees[0]), 0);
+    open[1] = get_twin(files, "twin1.root"); /* comes to life again */
+    assert_ptr_equal(files_tree(open[1]), trees[1]);
+    read_muons(open[1]);
+    files_release(files, &open[1]);
+    assert_true(tree_kept_bytes(trees[1]) > 0);
+    files_free(&files);
+}
+
 static int find_samples(void **state)
 {
     (void)state;
@@ -267,6 +328,7 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(who_comes_at_once_shares_one_opening),
         cmocka_unit_test(executors_share_them),
+        cmocka_unit_test(what_is_open_and_unused_keeps_little),
     };
     return cmocka_run_group_tests(tests, find_samples, forget_samples);
 }
