@@ -209,7 +209,7 @@ static hq_error plan_file(file_planning *planning, size_t index, hq_reason *reas
     const char *path = planning->wanted->files[index].path;
     planned_file *planned = &planning->files[index];
     hq_error error = open_or_recall(planning, index, reason);
-    if (error && reason && !strstr(reason->text, path))
+    if (error && !strstr(reason->text, path))
         hq_fail_within(reason, error, "%s", path);
     if (planning->skips_bad && is_of_file(error)) {
         planned->error = error;
@@ -247,7 +247,10 @@ static hq_error plan_all_files(file_planning *planning, hq_reason *reason)
 {
     size_t count = planning->wanted->count, first = 0;
     for (; first < count && !planning->schema; first++) {
-        hq_error error = plan_file(planning, first, reason);
+        hq_reason why;
+        hq_error error = plan_file(planning, first, &why);
+        if (error && reason)
+            *reason = why;
         if (error)
             return error;
     }

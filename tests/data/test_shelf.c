@@ -412,6 +412,18 @@ static void what_went_wrong_is_said_as_without_a_shelf(void **state)
     memory_clear(&kept);
 }
 
+static void what_is_left_out_is_said_to_whom_asks_for_no_reason(void **state)
+{
+    (void)state;
+    static const char *const specs[] = {"text.root", "globbed/part00.root"};
+    hq_dataset *dataset = NULL;
+    assert_int_equal(dataset_plan_through(NULL, specs, 2, 25, true, NULL, &dataset, NULL), HQ_OK);
+    assert_int_equal(dataset->left_out_count, 1);
+    assert_non_null(dataset->left_out[0].text);
+    assert_non_null(strstr(dataset->left_out[0].text, "text.root"));
+    dataset_free(&dataset);
+}
+
 /* What was found out before one file turned out bad is kept: asked again with that file mended, the others are known.
  */
 static void a_planning_that_fails_keeps_what_it_has(void **state)
@@ -492,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_file_disguised_as_the_old_one_is_opened_anew),
         cmocka_unit_test(planning_that_nobody_wants_any_more_ends),
         cmocka_unit_test(what_went_wrong_is_said_as_without_a_shelf),
+        cmocka_unit_test(what_is_left_out_is_said_to_whom_asks_for_no_reason),
         cmocka_unit_test(a_planning_that_fails_keeps_what_it_has),
         cmocka_unit_test(bad_records_are_as_if_they_were_not_there),
     };
