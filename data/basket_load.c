@@ -188,14 +188,14 @@ static hq_error load_stored(hq_reader *reader, hq_loaded *loaded, bool *is_done_
     size_t data_size = front.last - key->header_size, table_size = key->object_size - data_size,
            width = reader->plan->number.size;
     uint64_t from = basket->seek + key->header_size;
-    hq_error error = HQ_OK;
+    hq_error error = table_size > 0 ? reserve(reader, &reader->scratch, &reader->scratch_size, table_size) : HQ_OK;
+    if (error)
+        return error;
     for (size_t at = 0; at < data_size && !error; at += PIECE) {
         size_t size = data_size - at < PIECE ? data_size - at : PIECE;
         error = source_read(source, from + at, size, reader->into + at, reader->reason);
         number_swap(reader->plan->type, reader->into + at, error ? 0 : size / width);
     }
-    if (!error && table_size > 0)
-        error = reserve(reader, &reader->scratch, &reader->scratch_size, table_size);
     if (!error && table_size > 0)
         error = source_read(source, from + data_size, table_size, reader->scratch, reader->reason);
     if (error)
