@@ -8,7 +8,6 @@
 
 enum {
     CHECKSUM = 8,
-    GAP = 512,               /* bytes between two pages that are rather read than passed over: the key of a record */
     BATCH_LOCAL = 1 << 20,   /* bytes of a file of this machine at a time: they are used while they are in cache */
     BATCH_REMOTE = 64 << 20, /* of a server's */
 };
@@ -76,7 +75,7 @@ static hq_error plan_batch(const hq_fetcher *fetcher, size_t from, uint64_t most
             return fetcher_damaged(fetcher, page, "it should be there, but the file ends before its end");
         hq_stretch *last = batch_r->stretch_count > 0 ? &stretches[batch_r->stretch_count - 1] : NULL;
         uint64_t end = last ? last->offset + last->size : 0;
-        uint64_t gap = last && page->seek >= end && page->seek - end <= GAP ? page->seek - end : UINT64_MAX;
+        uint64_t gap = last && page->seek >= end && page->seek - end <= STAGED_GAP ? page->seek - end : UINT64_MAX;
         if (batch_r->jobs > 0 && batch_r->size + size > most)
             break;
         if (gap == UINT64_MAX) {

@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-enum { GAP = 512 /* readers read what lies between two pieces so near to each other as well */ };
-
 void staged_want(hq_staged *staged, uint64_t offset, uint64_t size)
 {
     if (size == 0 || size > STAGED_BYTES)
@@ -32,7 +30,7 @@ static void settle(hq_staged *staged, uint64_t file_size)
         if (area.offset > file_size || area.size > file_size - area.offset)
             continue;
         hq_stretch *last = staged->count > 0 ? &staged->areas[staged->count - 1] : NULL;
-        if (!last || area.offset > last->offset + last->size + GAP) {
+        if (!last || area.offset > last->offset + last->size + STAGED_GAP) {
             staged->areas[staged->count++] = area;
         } else if (area.offset + area.size > last->offset + last->size) {
             last->size = (size_t)(area.offset + area.size - last->offset);

@@ -16,7 +16,11 @@ typedef struct hq_staged {
     uint8_t *memory;
 } hq_staged;
 
-enum { STAGED_BYTES = 64 << 20 /* fetched in one journey, at most */ };
+enum {
+    STAGED_BYTES = 64 << 20, /* fetched in one journey, at most */
+    STAGED_GAP = 512, /* bytes between two pieces that are rather read than passed over: the key of a record. Readers
+                         that read more than that in between would not find it here. */
+};
 
 /* Wants a piece, which may be nowhere in the file: then it is not fetched. */
 void staged_want(hq_staged *staged, uint64_t offset, uint64_t size);
