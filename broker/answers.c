@@ -92,6 +92,14 @@ static void refuse_answer(hq_query *query, const hq_node *node, uint32_t index, 
     query_answer_failed(query, node, index, &failure);
 }
 
+void query_expect(const hq_query *query, uint32_t index)
+{
+    if (!query->work || index >= query->dataset->partition_count)
+        return;
+    __builtin_prefetch(&query->dataset->partitions[index]);
+    scheduler_expect(query->work, index);
+}
+
 void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message)
 {
     if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)

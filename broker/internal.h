@@ -272,6 +272,8 @@ bool query_is_over(const hq_query *query);
 const char *query_state_name(hq_query_state state);
 
 /* answers.c. The answer's contents are in the message. */
+/* An answer to the subtask is about to be counted. */
+void query_expect(const hq_query *query, uint32_t index);
 void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message);
 void query_answer_failed(hq_query *query, const hq_node *node, uint32_t index, const hq_failure *failure);
 

@@ -774,6 +774,11 @@ bool scheduler_done(hq_scheduler *scheduler, hq_work *work, uint32_t index, cons
     return true;
 }
 
+void scheduler_expect(const hq_work *work, uint32_t index)
+{
+    __builtin_prefetch(&work->subtasks[index], 1);
+}
+
 void scheduler_answered(hq_work *work, uint32_t index)
 {
     work->subtasks[index].is_answered = true;

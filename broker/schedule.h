@@ -94,6 +94,8 @@ typedef struct hq_done {
 /* False if it was done before. A worker that answers what others were given meanwhile is heard: its answer counts,
  * theirs will not. */
 bool scheduler_done(hq_scheduler *scheduler, hq_work *work, uint32_t index, const hq_done *done, int64_t now_us);
+/* The subtask is about to be asked for: its state is sent for from memory. */
+void scheduler_expect(const hq_work *work, uint32_t index);
 /* Its answer is here, but not counted yet: it is no straggler, however long that takes. */
 void scheduler_answered(hq_work *work, uint32_t index);
 /* The worker could not do it: it goes to somebody else if there is anybody else, and if nobody has it already. Gives

@@ -213,12 +213,21 @@ static void take_failure(hq_query *query, const hq_node *node, const hq_answer *
     query_answer_failed(query, node, answer->index, &failure);
 }
 
-/* Looked at before anything is counted: a malformed message changes nothing. */
-static bool is_whole(hq_cursor answers, hq_cursor contents)
+static hq_query *query_of(const hq_broker *broker, const hq_answer *answer)
+{
+    return answer->handle < broker->handle_count ? broker->by_handle[answer->handle] : NULL;
+}
+
+/* Looked at before anything is counted: a malformed message changes nothing. With very many subtasks each answer's
+ * state lies somewhere else in memory; all of it is sent for here, so that counting does not wait for each in turn. */
+static bool is_whole(const hq_broker *broker, hq_cursor answers, hq_cursor contents)
 {
     hq_answer answer;
-    while (answer_next(&answers, &contents, &answer))
-        continue;
+    while (answer_next(&answers, &contents, &answer)) {
+        const hq_query *query = query_of(broker, &answer);
+        if (query)
+            query_expect(query, answer.index);
+    }
     return cursor_is_complete(&answers) && cursor_is_complete(&contents);
 }
 
@@ -228,7 +237,7 @@ static void partials(hq_broker *broker, hq_node *node, hq_message *message)
     const void *answer_bytes = message_payload(message, 0, &answers_size);
     const void *content_bytes = message_payload(message, 1, &contents_size);
     hq_cursor answers = cursor_over(answer_bytes, answers_size), contents = cursor_over(content_bytes, contents_size);
-    if (!is_whole(answers, contents)) {
+    if (!is_whole(broker, answers, contents)) {
         malformed(broker, &node->peer, HQ_EPROTOCOL, "PARTIALS whose payload is cut short or too long");
         return;
     }
@@ -237,7 +246,7 @@ static void partials(hq_broker *broker, hq_node *node, hq_message *message)
     hq_answer answer;
     while (answer_next(&answers, &contents, &answer)) {
         node->done += !answer.is_failed;
-        hq_query *query = answer.handle < broker->handle_count ? broker->by_handle[answer.handle] : NULL;
+        hq_query *query = query_of(broker, &answer);
         if (!query)
             continue; /* it is over: the worker did not know yet */
         if (answer.is_failed)
