@@ -144,6 +144,12 @@ typedef struct basket_front {
     bool is_stored;
 } basket_front;
 
+static bool is_in_file(const hq_reader *reader, const hq_basket *basket)
+{
+    uint64_t file_size = reader->place->file->source.size;
+    return basket->seek <= file_size && basket->size <= file_size - basket->seek;
+}
+
 /* Of a file of this machine; false if it cannot be had so simply, or speaks of more bytes than its record can hold. */
 static bool read_front(const hq_reader *reader, const hq_basket *basket, basket_front *front_r)
 {
@@ -152,7 +158,8 @@ static bool read_front(const hq_reader *reader, const hq_basket *basket, basket_
     hq_reason why;
     hq_reader quiet = {.place = reader->place, .plan = reader->plan, .reason = &why};
     const hq_key *key = &front_r->key;
-    if (basket->embedded || source_read(&reader->place->file->source, basket->seek, size, raw, &why) != HQ_OK)
+    if (basket->embedded || !is_in_file(reader, basket) ||
+        source_read(&reader->place->file->source, basket->seek, size, raw, &why) != HQ_OK)
         return false;
     hq_bytes bytes = bytes_over(raw, size);
     if (read_basket_header(&quiet, &bytes, basket, &front_r->key, &front_r->last) != HQ_OK || key->header_size > size)
@@ -270,6 +277,8 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
             error = use(reader, &loaded, context);
             continue;
         }
+        if (!is_in_file(reader, basket))
+            return reader_damaged(reader, basket, "it ends behind the end of the file");
         if (run.length == 0 && !is_kept) {
             bool is_done;
             error = load_stored(reader, &loaded, &is_done);
@@ -281,8 +290,6 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
         if (run.length > 0) {
             record += run.is_packed ? baskets[i - 1].size : basket->seek - baskets[i - 1].seek;
         } else {
-            if (basket->seek > reader->place->file->source.size)
-                return reader_damaged(reader, basket, "it lies behind the end of the file");
             run = plan_run(reader, basket, count - i);
             error = fetch_run(reader, basket, &run);
             if (error)

@@ -541,11 +541,14 @@ static void store_u32(uint8_t *to, uint32_t value)
     memcpy(to, &raw, sizeof raw);
 }
 
+/* The keys of the samples below are those of large files, which have their class there. */
+enum { CLASS_AT = 34, MUCH = 0x7FFFFF00 };
+static const char class_name[] = "\7TBasket";
+
 /* Lets every basket of the image say that it holds two GiB; their number. */
 static size_t exaggerate_baskets(image *lying)
 {
-    enum { CLASS_AT = 26, OBJECT_SIZE_AT = 6, LAST_AT = 14, MUCH = 0x7FFFFF00 };
-    static const char class_name[] = "\7TBasket";
+    enum { OBJECT_SIZE_AT = 6, LAST_AT = 14 };
     size_t count = 0;
     for (size_t at = CLASS_AT; at + 600 < lying->size; at++) {
         if (memcmp(lying->bytes + at, class_name, strlen(class_name)) != 0)
@@ -558,6 +561,69 @@ static size_t exaggerate_baskets(image *lying)
         count++;
     }
     return count;
+}
+
+/* Makes the tree, and if need be the keys as well, say of all larger baskets that they are longer than the file. Gives
+ * back how often. */
+static size_t lengthen_baskets(image *lying)
+{
+    enum { LARGE = 5000 };
+    static const char tree_class[] = "\5TTree";
+    size_t count = 0, tree_at = CLASS_AT; /* which stands behind its baskets */
+    while (memcmp(lying->bytes + tree_at, tree_class, strlen(tree_class)) != 0)
+        tree_at++;
+    for (size_t at = CLASS_AT; at < tree_at; at++) {
+        uint8_t *key = lying->bytes + at - CLASS_AT;
+        if (memcmp(lying->bytes + at, class_name, strlen(class_name)) != 0 || load_u32(key) < LARGE)
+            continue;
+        uint8_t size[4];
+        memcpy(size, key, sizeof size);
+        for (size_t i = tree_at; i + sizeof size <= lying->size; i++)
+            if (memcmp(lying->bytes + i, size, sizeof size) == 0) {
+                store_u32(lying->bytes + i, MUCH);
+                count++;
+            }
+    }
+    return count;
+}
+
+static void lengthen_keys(image *lying)
+{
+    for (size_t at = CLASS_AT; at + 600 < lying->size; at++)
+        if (memcmp(lying->bytes + at, class_name, strlen(class_name)) == 0)
+            store_u32(lying->bytes + at - CLASS_AT, MUCH);
+    exaggerate_baskets(lying);
+}
+
+static void test_baskets_are_not_longer_than_the_file(void **state)
+{
+    (void)state;
+    for (int keys_lie_too = 0; keys_lie_too < 2; keys_lie_too++) {
+        image lying = load_sample("uproot-HZZ-uncompressed.root");
+        assert_true(lengthen_baskets(&lying) > 20);
+        if (keys_lie_too)
+            lengthen_keys(&lying);
+        hq_reason reason = {""};
+        hq_file *file = NULL;
+        hq_tree *tree = NULL;
+        size_t refused = 0;
+        assert_int_equal(rootfile_open_memory("image", lying.bytes, lying.size, MEMORY_LIMIT, &file, &reason), HQ_OK);
+        assert_int_equal(tree_open(file, "events", &tree, &reason), HQ_OK);
+        const hq_schema *schema = tree_schema(tree);
+        for (size_t i = 0; i < schema->count; i++) {
+            hq_column *column = NULL;
+            hq_error error = tree_read(tree, schema->fields[i].name, 0, tree_entries(tree), MEMORY_LIMIT, &column,
+                                       &reason);
+            if (error && (error != HQ_EFORMAT || !strstr(reason.text, "basket at offset")))
+                fail_msg("%s: %s", hq_error_name(error), reason.text);
+            refused += error != HQ_OK;
+            column_free(&column);
+        }
+        assert_true(refused > 20);
+        tree_close(&tree);
+        rootfile_close(&file);
+        free(lying.bytes);
+    }
 }
 
 /* No memory is taken for what a basket's header says: if it were, these reads would end at the limit, with HQ_ELIMIT.
@@ -625,14 +691,23 @@ static void test_old_compression_is_undone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_files_are_refused),         cmocka_unit_test(test_cut_files_are_refused),
-        cmocka_unit_test(test_files_cut_behind_their_back),     cmocka_unit_test(test_wide_files_are_read),
-        cmocka_unit_test(test_looping_directories_are_refused), cmocka_unit_test(test_flipped_bits_do_no_harm),
-        cmocka_unit_test(test_trees_are_found_by_name),         cmocka_unit_test(test_mistaken_reads_are_refused),
-        cmocka_unit_test(test_collections_come_from_counters),  cmocka_unit_test(test_collection_names),
-        cmocka_unit_test(test_borders_are_those_of_baskets),    cmocka_unit_test(test_threads_share_a_tree),
-        cmocka_unit_test(test_identity_follows_the_content),    cmocka_unit_test(test_blocks_are_measured),
-        cmocka_unit_test(test_old_compression_is_undone),       cmocka_unit_test(test_lying_headers_get_no_memory),
+        cmocka_unit_test(test_wrong_files_are_refused),
+        cmocka_unit_test(test_cut_files_are_refused),
+        cmocka_unit_test(test_files_cut_behind_their_back),
+        cmocka_unit_test(test_wide_files_are_read),
+        cmocka_unit_test(test_looping_directories_are_refused),
+        cmocka_unit_test(test_flipped_bits_do_no_harm),
+        cmocka_unit_test(test_trees_are_found_by_name),
+        cmocka_unit_test(test_mistaken_reads_are_refused),
+        cmocka_unit_test(test_collections_come_from_counters),
+        cmocka_unit_test(test_collection_names),
+        cmocka_unit_test(test_borders_are_those_of_baskets),
+        cmocka_unit_test(test_threads_share_a_tree),
+        cmocka_unit_test(test_identity_follows_the_content),
+        cmocka_unit_test(test_blocks_are_measured),
+        cmocka_unit_test(test_old_compression_is_undone),
+        cmocka_unit_test(test_lying_headers_get_no_memory),
+        cmocka_unit_test(test_baskets_are_not_longer_than_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
