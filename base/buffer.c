@@ -54,42 +54,6 @@ void buffer_clear(hq_buffer *buffer)
     *buffer = (hq_buffer){0};
 }
 
-const uint8_t *cursor_take(hq_cursor *cursor, size_t size)
-{
-    if (cursor->bad || size > cursor->left) {
-        cursor->bad = true;
-        return NULL;
-    }
-    const uint8_t *taken = cursor->at;
-    cursor->at += size;
-    cursor->left -= size;
-    return taken;
-}
-
-uint8_t cursor_u8(hq_cursor *cursor)
-{
-    const uint8_t *byte = cursor_take(cursor, 1);
-    return byte ? *byte : 0;
-}
-
-uint32_t cursor_u32(hq_cursor *cursor)
-{
-    uint32_t value = 0;
-    const uint8_t *bytes = cursor_take(cursor, sizeof value);
-    if (bytes)
-        memcpy(&value, bytes, sizeof value);
-    return le32toh(value);
-}
-
-uint64_t cursor_u64(hq_cursor *cursor)
-{
-    uint64_t value = 0;
-    const uint8_t *bytes = cursor_take(cursor, sizeof value);
-    if (bytes)
-        memcpy(&value, bytes, sizeof value);
-    return le64toh(value);
-}
-
 double cursor_f64(hq_cursor *cursor)
 {
     uint64_t bits = cursor_u64(cursor);

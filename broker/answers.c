@@ -98,6 +98,8 @@ void query_expect(const hq_query *query, uint32_t index)
         return;
     __builtin_prefetch(&query->dataset->partitions[index]);
     scheduler_expect(query->work, index);
+    if (!query->merging.is_behind)
+        sink_expect(query->sink, index);
 }
 
 void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message)

@@ -131,6 +131,15 @@ bool backlog_pop(hq_backlog *backlog, uint32_t worker, uint32_t *index_r)
     return true;
 }
 
+bool backlog_behind(const hq_backlog *backlog, uint32_t worker, size_t places, uint32_t *index_r)
+{
+    if (backlog_length(backlog, worker) <= places)
+        return false;
+    const queue *q = &backlog->queues[worker];
+    *index_r = q->items[q->head + places];
+    return true;
+}
+
 bool backlog_last(const hq_backlog *backlog, uint32_t worker, uint32_t *index_r)
 {
     if (backlog_length(backlog, worker) == 0)

@@ -18,6 +18,8 @@ void backlog_free(hq_backlog **backlog_p);
 void backlog_push(hq_backlog *backlog, uint32_t worker, uint32_t index);
 /* The first of a worker's queue leaves it; false if there is none. */
 bool backlog_pop(hq_backlog *backlog, uint32_t worker, uint32_t *index_r);
+/* The one that is so many behind the first; false if there is none. */
+bool backlog_behind(const hq_backlog *backlog, uint32_t worker, size_t places, uint32_t *index_r);
 /* The last one stays, or leaves. */
 bool backlog_last(const hq_backlog *backlog, uint32_t worker, uint32_t *index_r);
 bool backlog_pop_last(hq_backlog *backlog, uint32_t worker, uint32_t *index_r);

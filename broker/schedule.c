@@ -9,6 +9,7 @@ enum {
     MAX_HELD = 1 << 20, /* partitions whose holders are remembered: some 80 MB */
     MAX_PASSED = 64,    /* subtasks that an idle worker looks at and may not have */
     MAX_DEALT = 8192,   /* put into queues by one take, so that it does not last long */
+    EXPECTED = 8,       /* subtasks ahead of the one that is taken, whose state is sent for */
     AT_ONCE = 4096,     /* given to one worker by one pass */
     LEAST_SAMPLE = 64,  /* subtasks from all over the data set, which come first */
     MAX_SAMPLE = 1024,
@@ -524,6 +525,9 @@ static bool steal_one(hq_scheduler *scheduler, hq_work *work, uint32_t number, i
 /* The first of its own queue that still waits. */
 static bool take_own(hq_scheduler *scheduler, hq_work *work, uint32_t number, uint32_t *index_r)
 {
+    uint32_t later;
+    if (backlog_behind(work->backlog, number, EXPECTED, &later))
+        scheduler_expect(work, later);
     while (backlog_pop(work->backlog, number, index_r))
         if (work->subtasks[*index_r].state == WAITING) {
             bool is_held = place_is_held(scheduler->places, work->key(work->context, *index_r), number, work->columns);

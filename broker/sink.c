@@ -6,6 +6,7 @@
 
 enum {
     MAX_LEVELS = 33,
+    LEVELS_EXPECTED = 4,     /* of a tree over a million subtasks, those that no cache holds */
     SMALL_BYTES = 1 << 20,   /* sets up to this size wait as they are, larger ones packed */
     WATCHED_BYTES = 16 << 20 /* sets up to this size can be watched */
 };
@@ -212,6 +213,14 @@ static node *join(hq_sink *sink, node *left, node *right)
     node *joined = node_of_bytes(sink, packed.bytes, packed.size);
     buffer_clear(&packed);
     return joined;
+}
+
+void sink_expect(const hq_sink *sink, uint32_t index)
+{
+    /* Of many files each has a small tree, which is at hand. */
+    const tree *t = sink->file_count == 1 ? &sink->files[0].tree : NULL;
+    for (int level = 0; t && level < t->levels && level < LEVELS_EXPECTED; level++)
+        __builtin_prefetch(&t->nodes[level][index >> level], 1);
 }
 
 /* Puts a finished node in its place and joins it upwards for as long as its sibling is finished too. */

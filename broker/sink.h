@@ -44,6 +44,8 @@ size_t sink_file(const hq_sink *sink, uint32_t index);
 
 /* ---- the tally ---- */
 
+/* The partial of a subtask is about to be added: what it is merged with is sent for from memory. */
+void sink_expect(const hq_sink *sink, uint32_t index);
 bool sink_has(const hq_sink *sink, uint32_t index);
 bool sink_is_left_out(const hq_sink *sink, size_t file);
 /* How many subtasks need nothing more. */

@@ -404,6 +404,10 @@ static void hand_out_to(void *context, uint32_t number, const hq_assignment *ass
     const hq_node *node = broker->nodes[number];
     hq_buffer orders = {0};
     for (size_t i = 0; i < count; i++) {
+        const hq_query *query = assignments[i].owner;
+        __builtin_prefetch(&query->dataset->partitions[assignments[i].index]);
+    }
+    for (size_t i = 0; i < count; i++) {
         hq_query *query = assignments[i].owner;
         const hq_partition *partition = &query->dataset->partitions[assignments[i].index];
         make_known(query, node);
