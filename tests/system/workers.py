@@ -138,7 +138,8 @@ class Workers(harness.ClusterTest):
         self.assertEqual(read, len(list(folder.glob("*.hqcolumn1"))))
         damaged = sorted(folder.glob("*.hqcolumn1"))[:3]
         for path in damaged:
-            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            whole = path.read_bytes()
+            path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         second = self.start_worker(arguments=["--cache-dir", folder])
         self.assert_as_oracle(self.submit(*asked), self.expected())
         self.assertEqual(0, second.end())
