@@ -257,10 +257,13 @@ static bool read_event(hq_session *session, hq_message *message, hq_event *event
         event->kind = HQ_EVENT_FAILED;
         session->is_over = true;
         return read_refusal(message, event);
-    case HQ_REJECTED:
+    case HQ_REJECTED: {
         event->kind = HQ_EVENT_REJECTED;
         session->is_over = true;
-        return read_refusal(message, event);
+        bool is_read = read_refusal(message, event);
+        event->is_cancelled = is_read && event->error == HQ_ECANCELLED; /* before it was accepted */
+        return is_read;
+    }
     default:
         return false;
     }

@@ -45,7 +45,8 @@ typedef enum hq_event_kind {
     HQ_EVENT_PROGRESS, /* query and all counts; hists, or NULL; may come before HQ_EVENT_ACCEPTED */
     HQ_EVENT_DONE,     /* the same; hists is the result */
     HQ_EVENT_FAILED,   /* error, text, is_cancelled */
-    HQ_EVENT_REJECTED  /* error, text; complaint if the query's text is wrong (its message is then not empty) */
+    HQ_EVENT_REJECTED  /* is_cancelled, error, text; complaint if the query's text is wrong (its message is then not
+                          empty) */
 } hq_event_kind;
 
 typedef struct hq_event {
