@@ -39,6 +39,18 @@ typedef struct sim_run {
     int64_t load_us, run_us;
 } sim_run;
 
+/* Orders that wait, from head on. */
+typedef struct sim_line {
+    hq_order *orders;
+    size_t head, count, capacity;
+} sim_line;
+
+/* A query that a worker was told. */
+typedef struct sim_told {
+    sim_query *query; /* held */
+    int64_t orders;   /* that came of it */
+} sim_told;
+
 typedef struct sim_worker {
     uint32_t number, life; /* life: of this HELLO; what was begun before it is not answered */
     hq_hash id;
@@ -47,10 +59,9 @@ typedef struct sim_worker {
     bool is_welcome, is_draining, is_gone, is_dirty;
     int64_t lease_ms, sent_ms, hello_ms, reported_ms;
     uint64_t reported_columns; /* hits and misses that the broker has heard of */
-    sim_query **queries;       /* those it was told, held */
+    sim_told *queries;
     size_t query_count, query_capacity;
-    hq_order *waiting; /* from head on */
-    size_t waiting_head, waiting_count, waiting_capacity;
+    sim_line queue, early; /* early as in hq-worker: the first orders of each query go before what waits */
     int64_t busy; /* slots */
     sim_cache *cache;
     hq_buffer answers, contents; /* to be sent */
@@ -129,6 +140,40 @@ static sim_run plan_run(const sim_fleet *fleet, sim_worker *worker, const sim_qu
     return run;
 }
 
+/* ---- what waits ---- */
+
+static void line_push(sim_line *line, const hq_order *order)
+{
+    size_t left = line->count - line->head;
+    if (line->head > left) { /* each order is moved at most once for each that went before */
+        memmove(line->orders, line->orders + line->head, left * sizeof *line->orders);
+        line->head = 0;
+        line->count = left;
+    }
+    HQ_GROW(line->orders, line->count, line->capacity);
+    line->orders[line->count++] = *order;
+}
+
+static bool line_is_empty(const sim_line *line)
+{
+    return line->head == line->count;
+}
+
+/* NULL if there is none; the order is there until the next push. */
+static const hq_order *line_next(sim_line *line)
+{
+    if (!line_is_empty(line))
+        return &line->orders[line->head++];
+    line->head = line->count = 0;
+    return NULL;
+}
+
+static void line_clear(sim_line *line)
+{
+    free(line->orders);
+    *line = (sim_line){0};
+}
+
 /* ---- what is told ---- */
 
 static void mark(sim_fleet *fleet, sim_worker *worker)
@@ -159,7 +204,7 @@ static void put_credit(const sim_worker *worker, hq_message *message)
 static void forget_queries(sim_fleet *fleet, sim_worker *worker)
 {
     for (size_t i = 0; i < worker->query_count; i++)
-        sim_queries_release(fleet->queries, &worker->queries[i]);
+        sim_queries_release(fleet->queries, &worker->queries[i].query);
     worker->query_count = 0;
 }
 
@@ -168,7 +213,8 @@ static void say_hello(sim_fleet *fleet, sim_worker *worker)
     forget_queries(fleet, worker);
     worker->life++;
     worker->busy = 0;
-    worker->waiting_head = worker->waiting_count = 0;
+    line_clear(&worker->queue);
+    line_clear(&worker->early);
     buffer_clear(&worker->answers);
     buffer_clear(&worker->contents);
     worker->answered = worker->busy_us = 0;
@@ -288,12 +334,18 @@ static sim_end pop_end(sim_fleet *fleet)
     return first;
 }
 
-static sim_query *find_query(const sim_worker *worker, uint32_t handle)
+static sim_told *find_told(const sim_worker *worker, uint32_t handle)
 {
     for (size_t i = worker->query_count; i > 0; i--)
-        if (worker->queries[i - 1]->handle == handle)
-            return worker->queries[i - 1];
+        if (worker->queries[i - 1].query->handle == handle)
+            return &worker->queries[i - 1];
     return NULL;
+}
+
+static sim_query *find_query(const sim_worker *worker, uint32_t handle)
+{
+    const sim_told *told = find_told(worker, handle);
+    return told ? told->query : NULL;
 }
 
 static void put_answer(sim_fleet *fleet, sim_worker *worker, const sim_query *query, const sim_run *run)
@@ -339,8 +391,9 @@ static void put_unknown(sim_fleet *fleet, sim_worker *worker, const hq_order *or
 /* Gives the worker's free slots what waits, from the time given on. */
 static void begin_waiting(sim_fleet *fleet, sim_worker *worker, int64_t at_us)
 {
-    while (worker->busy < fleet->settings->slots && worker->waiting_head < worker->waiting_count) {
-        const hq_order *order = &worker->waiting[worker->waiting_head++];
+    const hq_order *order;
+    while (worker->busy < fleet->settings->slots &&
+           ((order = line_next(&worker->early)) || (order = line_next(&worker->queue)))) {
         const sim_query *query = find_query(worker, order->handle);
         if (!query) {
             fleet->totals.dropped++;
@@ -356,8 +409,6 @@ static void begin_waiting(sim_fleet *fleet, sim_worker *worker, int64_t at_us)
             fleet,
             &(sim_end){.at_us = at_us + run.load_us + run.run_us, .worker = worker, .life = worker->life, .run = run});
     }
-    if (worker->waiting_head == worker->waiting_count)
-        worker->waiting_head = worker->waiting_count = 0;
 }
 
 static void end_due(sim_fleet *fleet, int64_t now_us)
@@ -393,7 +444,7 @@ static void take_query(sim_fleet *fleet, sim_worker *worker, const hq_message *m
         return;
     }
     HQ_GROW(worker->queries, worker->query_count, worker->query_capacity);
-    worker->queries[worker->query_count++] = query;
+    worker->queries[worker->query_count++] = (sim_told){query, 0};
 }
 
 static void drop_query(sim_fleet *fleet, sim_worker *worker, const hq_message *message)
@@ -402,23 +453,11 @@ static void drop_query(sim_fleet *fleet, sim_worker *worker, const hq_message *m
     if (!message_get_int(message, "handle", 0, UINT32_MAX, &handle))
         return;
     for (size_t i = 0; i < worker->query_count; i++)
-        if (worker->queries[i]->handle == handle) {
-            sim_queries_release(fleet->queries, &worker->queries[i]);
+        if (worker->queries[i].query->handle == handle) {
+            sim_queries_release(fleet->queries, &worker->queries[i].query);
             worker->queries[i] = worker->queries[--worker->query_count];
             return;
         }
-}
-
-static void push_waiting(sim_worker *worker, const hq_order *order)
-{
-    size_t left = worker->waiting_count - worker->waiting_head;
-    if (worker->waiting_head > left) { /* each order is moved at most once for each that went before */
-        memmove(worker->waiting, worker->waiting + worker->waiting_head, left * sizeof *worker->waiting);
-        worker->waiting_head = 0;
-        worker->waiting_count = left;
-    }
-    HQ_GROW(worker->waiting, worker->waiting_count, worker->waiting_capacity);
-    worker->waiting[worker->waiting_count++] = *order;
 }
 
 static void take_orders(sim_fleet *fleet, sim_worker *worker, const hq_message *message)
@@ -427,13 +466,15 @@ static void take_orders(sim_fleet *fleet, sim_worker *worker, const hq_message *
     const void *bytes = message_payload(message, 0, &size);
     hq_cursor cursor = cursor_over(bytes, size);
     hq_order order;
+    bool is_queue = !line_is_empty(&worker->queue);
     while (order_next(&cursor, &order)) {
-        const sim_query *query = find_query(worker, order.handle);
-        if (!query || order.file >= query->file_count) {
+        sim_told *told = find_told(worker, order.handle);
+        if (!told || order.file >= told->query->file_count) {
             put_unknown(fleet, worker, &order);
             continue;
         }
-        push_waiting(worker, &order);
+        bool is_first = told->orders++ < fleet->settings->slots;
+        line_push(is_first && is_queue ? &worker->early : &worker->queue, &order);
     }
     if (cursor.bad)
         hq_log(HQ_LOG_WARN, "sim", "SUBTASKS whose payload is no list of orders");
@@ -510,7 +551,7 @@ static void receive(sim_fleet *fleet, sim_worker *worker)
 
 static bool is_through(const sim_worker *worker)
 {
-    return worker->is_draining && worker->busy == 0 && worker->waiting_count == 0;
+    return worker->is_draining && worker->busy == 0 && line_is_empty(&worker->early) && line_is_empty(&worker->queue);
 }
 
 static void send_all(sim_fleet *fleet)
@@ -702,7 +743,8 @@ static void worker_clear(sim_fleet *fleet, sim_worker *worker)
 {
     forget_queries(fleet, worker);
     free(worker->queries);
-    free(worker->waiting);
+    line_clear(&worker->queue);
+    line_clear(&worker->early);
     buffer_clear(&worker->answers);
     buffer_clear(&worker->contents);
     sim_cache_free(&worker->cache);

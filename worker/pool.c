@@ -18,6 +18,13 @@ enum {
     FLUSH_BYTES = 4 << 20
 };
 
+typedef struct ring {
+    hq_assigned *items;
+    size_t head, count, capacity;
+} ring;
+
+#define UNNUMBERED UINT64_MAX
+
 struct hq_pool {
     hq_supply supply;
     pthread_t *threads;
@@ -27,11 +34,13 @@ struct hq_pool {
 
     atomic_bool is_closing;
 
-    pthread_mutex_t order_lock; /* over the ring */
+    pthread_mutex_t order_lock; /* over what follows */
     pthread_cond_t order_given;
-    hq_assigned *ring;
-    size_t head, count, capacity;
-    uint64_t taken; /* orders by executors, since the beginning: the number of the one at head */
+    ring queue;
+    /* The first orders of each task, one for each executor: somebody waits for the first histograms of a query, and for
+     * those behind it that is a delay of no more than one order. */
+    ring early;
+    uint64_t taken; /* orders by executors from the queue, since the beginning: the number of the one at its head */
 
     pthread_mutex_t batch_lock; /* over the list */
     hq_batch *first, **last;
@@ -39,30 +48,42 @@ struct hq_pool {
 
 /* ---- orders ---- */
 
-static void ring_grow(hq_pool *pool, size_t more)
+static hq_assigned *ring_at(const ring *r, size_t i)
 {
-    if (pool->count + more <= pool->capacity)
-        return;
-    size_t capacity = pool->capacity ? pool->capacity : 256;
-    while (capacity < pool->count + more)
-        capacity *= 2;
-    hq_assigned *ring = hq_alloc(capacity * sizeof *ring);
-    for (size_t i = 0; pool->capacity && i < pool->count; i++)
-        ring[i] = pool->ring[(pool->head + i) % pool->capacity];
-    free(pool->ring);
-    pool->ring = ring;
-    pool->capacity = capacity;
-    pool->head = 0;
+    return &r->items[(r->head + i) % r->capacity];
+}
+
+static void ring_push(ring *r, const hq_assigned *assigned)
+{
+    if (r->count == r->capacity) {
+        ring larger = {.count = r->count, .capacity = r->capacity ? 2 * r->capacity : 256};
+        larger.items = hq_alloc(larger.capacity * sizeof *larger.items);
+        for (size_t i = 0; i < r->count; i++)
+            larger.items[i] = *ring_at(r, i);
+        free(r->items);
+        *r = larger;
+    }
+    *ring_at(r, r->count++) = *assigned;
+}
+
+static void ring_pop(ring *r, size_t count, hq_assigned *chunk)
+{
+    for (size_t i = 0; i < count; i++)
+        chunk[i] = *ring_at(r, i);
+    r->head = (r->head + count) % r->capacity;
+    r->count -= count;
 }
 
 void pool_give(hq_pool *pool, const hq_assigned *assigned, size_t count)
 {
     pool->under_way += count;
     pthread_mutex_lock(&pool->order_lock);
-    ring_grow(pool, count);
-    for (size_t i = 0; i < count; i++)
-        pool->ring[(pool->head + pool->count + i) % pool->capacity] = assigned[i];
-    pool->count += count;
+    /* What nobody is before has no need to overtake, and is read ahead of in the queue. */
+    bool is_queue = pool->queue.count > 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_first = task_count_order(assigned[i].task) < pool->thread_count;
+        ring_push(is_first && is_queue ? &pool->early : &pool->queue, &assigned[i]);
+    }
     if (count > 1)
         pthread_cond_broadcast(&pool->order_given);
     else
@@ -79,8 +100,8 @@ static bool peek_order(void *context, uint64_t *number_p, hq_task **task_r, hq_o
     pthread_mutex_lock(&pool->order_lock);
     size_t at = *number_p > pool->taken ? (size_t)(*number_p - pool->taken) : 0;
     const hq_assigned *found = NULL;
-    for (; at < pool->count && !found; at++) {
-        const hq_assigned *assigned = &pool->ring[(pool->head + at) % pool->capacity];
+    for (; at < pool->queue.count && !found; at++) {
+        const hq_assigned *assigned = ring_at(&pool->queue, at);
         if (assigned->order.first < assigned->order.last && !task_is_cancelled(assigned->task))
             found = assigned;
     }
@@ -94,21 +115,23 @@ static bool peek_order(void *context, uint64_t *number_p, hq_task **task_r, hq_o
 }
 
 /* Waits for orders and takes a share, at most so many, that leaves the other executors theirs; 0 when the pool closes.
- */
+ * The number is of the first, or UNNUMBERED for one that overtook the queue. */
 static size_t take_orders(hq_pool *pool, size_t most, hq_assigned *chunk, uint64_t *number_r)
 {
     pthread_mutex_lock(&pool->order_lock);
-    while (pool->count == 0 && !pool->is_closing)
+    while (pool->queue.count == 0 && pool->early.count == 0 && !pool->is_closing)
         pthread_cond_wait(&pool->order_given, &pool->order_lock);
-    size_t count = pool->count / (2 * pool->thread_count);
-    count = pool->is_closing ? 0 : count < 1 ? 1 : count > most ? most : count;
-    for (size_t i = 0; i < count; i++)
-        chunk[i] = pool->ring[(pool->head + i) % pool->capacity];
-    if (count) {
+    size_t count = 0;
+    *number_r = UNNUMBERED;
+    if (!pool->is_closing && pool->early.count > 0) {
+        count = 1;
+        ring_pop(&pool->early, count, chunk);
+    } else if (!pool->is_closing) {
+        count = pool->queue.count / (2 * pool->thread_count);
+        count = count < 1 ? 1 : count > most ? most : count;
         *number_r = pool->taken;
         pool->taken += count;
-        pool->head = (pool->head + count) % pool->capacity;
-        pool->count -= count;
+        ring_pop(&pool->queue, count, chunk);
     }
     pthread_mutex_unlock(&pool->order_lock);
     return count;
@@ -273,7 +296,7 @@ static void *run_executor(void *context)
                 task_release(&chunk[i].task);
             else
                 execute(&e, &chunk[i]);
-            if (e.pool->supply.ahead)
+            if (e.pool->supply.ahead && number != UNNUMBERED)
                 ahead_through(e.pool->supply.ahead, number + i);
         }
         hand_back(e.pool, &e.batch, e.since_us);
@@ -304,6 +327,19 @@ hq_pool *pool_new(size_t slots, size_t readers, size_t ahead_bytes, hq_cache *ca
     return pool;
 }
 
+static void ring_cancel(const ring *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        task_cancel(ring_at(r, i)->task);
+}
+
+static void ring_clear(ring *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        task_release(&ring_at(r, i)->task);
+    free(r->items);
+}
+
 void pool_free(hq_pool **pool_p)
 {
     hq_pool *pool = *pool_p;
@@ -311,15 +347,15 @@ void pool_free(hq_pool **pool_p)
         return;
     pthread_mutex_lock(&pool->order_lock);
     pool->is_closing = true;
-    for (size_t i = 0; i < pool->count; i++)
-        task_cancel(pool->ring[(pool->head + i) % pool->capacity].task);
+    ring_cancel(&pool->queue);
+    ring_cancel(&pool->early);
     pthread_cond_broadcast(&pool->order_given);
     pthread_mutex_unlock(&pool->order_lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
     ahead_free(&pool->supply.ahead);
-    for (size_t i = 0; i < pool->count; i++)
-        task_release(&pool->ring[(pool->head + i) % pool->capacity].task);
+    ring_clear(&pool->queue);
+    ring_clear(&pool->early);
     hq_batch *batch;
     while ((batch = pool_take(pool)))
         batch_free(&batch);
@@ -327,7 +363,6 @@ void pool_free(hq_pool **pool_p)
     pthread_mutex_destroy(&pool->order_lock);
     pthread_mutex_destroy(&pool->batch_lock);
     pthread_cond_destroy(&pool->order_given);
-    free(pool->ring);
     free(pool->threads);
     free(pool);
     *pool_p = NULL;

@@ -25,7 +25,8 @@ typedef struct hq_assigned {
     uint32_t link; /* given back with the answer */
 } hq_assigned;
 
-/* Takes the tasks' holds over. */
+/* Takes the tasks' holds over. Orders are executed as they were given, but that the first ones of each task, as many as
+ * there are executors, go before what waits of other tasks: the person who asks sees something at once. */
 void pool_give(hq_pool *pool, const hq_assigned *assigned, size_t count);
 
 /* Answers of one executor to one link, as PARTIALS wants them. */

@@ -27,6 +27,7 @@ struct hq_task {
     hq_schema *schema;
     hq_file_entry *files;
     size_t file_count;
+    size_t orders; /* that were given to executors */
 
     hq_codes *codes;
     hq_compiled *compiled; /* of codes */
@@ -94,6 +95,11 @@ void task_release(hq_task **task_p)
 uint32_t task_handle(const hq_task *task)
 {
     return task->handle;
+}
+
+size_t task_count_order(hq_task *task)
+{
+    return task->orders++;
 }
 
 void task_cancel(hq_task *task)

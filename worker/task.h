@@ -26,6 +26,8 @@ hq_task *task_hold(hq_task *task);
 void task_release(hq_task **task_p);
 
 uint32_t task_handle(const hq_task *task);
+/* Counts one more order of it that was given to executors; how many there were before. For one thread. */
+size_t task_count_order(hq_task *task);
 /* Ends what executors compute of it, as soon as they look. */
 void task_cancel(hq_task *task);
 bool task_is_cancelled(const hq_task *task);

@@ -242,6 +242,18 @@ typedef struct jam {
     hq_task *stuck, *task;
 } jam;
 
+static hq_cache_counts wait_for_columns(const jam *j, uint64_t least)
+{
+    hq_cache_counts counts;
+    int64_t begin_ms = hq_now_ms();
+    do {
+        cache_count(j->c.cache, &counts);
+        if (hq_now_ms() - begin_ms > TALK_WAIT_MS)
+            fail_msg("%d columns and no more", (int)counts.entries);
+    } while (counts.entries < least);
+    return counts;
+}
+
 static void jam_start(jam *j, size_t readers, size_t ahead_bytes)
 {
     crew_start_ahead(&j->c, 1, readers, ahead_bytes);
@@ -249,6 +261,7 @@ static void jam_start(jam *j, size_t readers, size_t ahead_bytes)
     j->stuck = task_for(1, stuck_text, j->dataset);
     j->task = task_for(2, mass_text, j->dataset);
     pool_give(j->c.pool, &(hq_assigned){task_hold(j->stuck), {1, 0, 0, 0, 100}, 0}, 1);
+    wait_for_columns(j, 1); /* it is at it */
     hq_assigned assigned[AHEAD];
     for (uint32_t i = 0; i < AHEAD; i++)
         assigned[i] =
@@ -264,16 +277,42 @@ static void jam_end(jam *j)
     crew_end(&j->c);
 }
 
-static hq_cache_counts wait_for_columns(const jam *j, uint64_t least)
+enum { LATER = 6 }; /* orders of the task that comes last */
+
+typedef struct sequence {
+    uint32_t handles[AHEAD + LATER], indexes[AHEAD + LATER];
+    size_t count;
+} sequence;
+
+static void note_sequence(void *context, uint32_t link, const hq_answer *answer)
 {
-    hq_cache_counts counts;
-    int64_t begin_ms = hq_now_ms();
-    do {
-        cache_count(j->c.cache, &counts);
-        if (hq_now_ms() - begin_ms > TALK_WAIT_MS)
-            fail_msg("%d columns and no more", (int)counts.entries);
-    } while (counts.entries < least);
-    return counts;
+    sequence *s = context;
+    (void)link;
+    assert_false(answer->is_failed);
+    assert_true(s->count < AHEAD + LATER);
+    s->handles[s->count] = answer->handle;
+    s->indexes[s->count++] = answer->index;
+}
+
+/* One executor: one order of the task that comes last is before those that waited, and all others keep their order. */
+static void the_first_orders_of_a_task_go_before_what_waits(void **state)
+{
+    (void)state;
+    jam j;
+    jam_start(&j, 1, 8 << 20);
+    hq_task *later = task_for(3, mass_text, j.dataset);
+    for (uint32_t i = 0; i < LATER; i++)
+        pool_give(j.c.pool, &(hq_assigned){task_hold(later), {3, i, 0, 0, 100}, 0}, 1);
+    task_release(&later);
+    task_cancel(j.stuck);
+    sequence s = {.count = 0};
+    assert_int_equal(gather(j.c.pool, note_sequence, &s), AHEAD + LATER);
+    for (uint32_t i = 0; i < AHEAD + LATER; i++) {
+        bool is_later = i == 0 || i > AHEAD;
+        assert_int_equal(s.handles[i], is_later ? 3 : 2);
+        assert_int_equal(s.indexes[i], i == 0 ? 0 : is_later ? i - AHEAD : i - 1);
+    }
+    jam_end(&j);
 }
 
 static void columns_are_read_ahead(void **state)
@@ -375,6 +414,7 @@ int main(void)
         cmocka_unit_test(many_queries_at_once_do_not_mix),
         cmocka_unit_test(a_cancelled_query_is_not_answered),
         cmocka_unit_test(what_is_queued_when_it_ends_is_forgotten),
+        cmocka_unit_test(the_first_orders_of_a_task_go_before_what_waits),
         cmocka_unit_test(columns_are_read_ahead),
         cmocka_unit_test(what_is_read_ahead_is_bounded),
         cmocka_unit_test(a_cancelled_query_gives_back_what_was_read_ahead),
