@@ -62,7 +62,7 @@ typedef struct sim_worker {
     sim_told *queries;
     size_t query_count, query_capacity;
     sim_line queue, early; /* early as in hq-worker: the first orders of each query go before what waits */
-    int64_t busy; /* slots */
+    int64_t busy;          /* slots */
     sim_cache *cache;
     hq_buffer answers, contents; /* to be sent */
     int64_t answered, busy_us;   /* of those */

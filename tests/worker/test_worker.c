@@ -406,9 +406,12 @@ static void what_is_evicted_is_told_5_5(void **state)
     }
     assert_int_equal(report.cache_columns, ORDERS - told);
     assert_in_range(told, ORDERS - 2 * FIT, ORDERS - FIT);
-    /* And what was not told is there. */
-    send_orders(sc, &(hq_order){1, 0, 0, 0, LENGTH}, 1);
-    assert_false(was_told[0]);
+    /* And what was not told is there: most likely the first, but a reader may have held one at the wrong moment. */
+    uint32_t kept = 0;
+    while (kept < ORDERS && was_told[kept])
+        kept++;
+    assert_true(kept < ORDERS);
+    send_orders(sc, &(hq_order){1, kept, 0, kept * LENGTH, (kept + 1) * LENGTH}, 1);
     expect_answers(sc, 1, expect_cached, NULL);
     histset_free(&s.whole);
     dataset_free(&dataset);
