@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
-enum { TRIES = 3, POLL_NS = 5000000 };
+enum { TRIES = 3, POLL_NS = 5000000, FIRST_PORT = 10000, PORTS = 20000 };
 
 struct hq_testserver {
     hq_testserver_kind kind;
@@ -87,16 +88,22 @@ bool testserver_is_here(hq_testserver_kind kind)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* Not one of those that the system hands out: a connection of anybody's could have it before the server has. */
 static int free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        give_up("no free port");
-    close(fd);
-    return ntohs(address.sin_port);
+    for (int tries = 0; tries < PORTS; tries++) {
+        uint16_t random;
+        if (getrandom(&random, sizeof random, 0) != sizeof random)
+            give_up("random number");
+        int port = FIRST_PORT + random % PORTS, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+        bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    give_up("no free port");
 }
 
 /* False if the server ended before it served: somebody else may have taken the port. */
@@ -108,8 +115,8 @@ static bool launch(hq_testserver *server)
     snprintf(log, sizeof log, "%s/log", server->dir);
     server->pid = run_services((const char *[]){"run", names[server->kind], "--dir", server->dir, "--port", port, NULL},
                                log);
-    pid_t waiting = run_services((const char *[]){"wait", names[server->kind], "--port", port, "--seconds", "60", NULL},
-                                 NULL);
+    pid_t waiting =
+        run_services((const char *[]){"wait", names[server->kind], "--port", port, "--seconds", "120", NULL}, NULL);
     while (!has_ended(waiting, &status)) {
         int ended;
         if (has_ended(server->pid, &ended)) {

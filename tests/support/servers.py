@@ -10,6 +10,7 @@ A server that is not on this machine ends the program with exit code 77, which C
 import ctypes
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ SERVICES = str(SOURCE / "scripts" / "services")
 SKIPPED = 77
 PR_SET_PDEATHSIG = 1
 TRIES = 3
+PORTS = 10000, 30000
 
 
 def is_here(kind):
@@ -36,13 +38,19 @@ def skip(reason):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not one of those that the system hands out: a connection of anybody's could have it before the server has."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
-def _die_with_parent(libc=ctypes.CDLL(None)):
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _die_with_parent(prctl=ctypes.CDLL(None).prctl):  # looked up before the fork, where locks of other threads stay held
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Server:
@@ -70,7 +78,7 @@ class Server:
             self.process = subprocess.Popen(
                 [SERVICES, "run", self.kind, "--dir", self.dir, "--port", str(self.port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent)
-        waiting = subprocess.Popen([SERVICES, "wait", self.kind, "--port", str(self.port), "--seconds", "60"])
+        waiting = subprocess.Popen([SERVICES, "wait", self.kind, "--port", str(self.port), "--seconds", "120"])
         while True:
             try:
                 if waiting.wait(timeout=0.02) != 0:
@@ -83,8 +91,9 @@ class Server:
                     return False
 
     def pause(self):
-        """SIGSTOP: a server that has hung, or a network that has gone."""
+        """SIGSTOP: a server that has hung, or a network that has gone. It has stopped when this returns."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

@@ -13,7 +13,7 @@ class Formats(harness.SystemTest):
     def ask(self, *arguments):
         """The answer of hq-submit, or None if it does not accept the query for these columns."""
         process = self.start("hq-submit", "--local", "--store", "none", "--json", "-", *arguments)
-        if process.wait(60) != 0:
+        if process.wait() != 0:
             return None
         return {name: hist["storage"] for name, hist in json.loads(process.stdout).items() if "storage" in hist}
 

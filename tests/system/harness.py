@@ -44,7 +44,7 @@ logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # servers go away on purp
 SANITIZED_EXIT = 66  # none of hq's own, so that a report cannot pass for a refusal
 
 
-def wait_until(condition, what, seconds=30):
+def wait_until(condition, what, seconds=60):
     """The condition's value once it is true; fails if that takes too long."""
     end = time.monotonic() + seconds * SLOWER
     while True:
@@ -56,8 +56,8 @@ def wait_until(condition, what, seconds=30):
         time.sleep(POLL_S)
 
 
-def _die_with_parent(libc=ctypes.CDLL(None)):
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _die_with_parent(prctl=ctypes.CDLL(None).prctl):  # looked up before the fork, where locks of other threads stay held
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def environment(folder):
@@ -95,7 +95,7 @@ class Process:
     def is_running(self):
         return self.popen.poll() is None
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=120):
         """Its exit code."""
         try:
             self.code = self.popen.wait(seconds * SLOWER)
@@ -105,7 +105,10 @@ class Process:
         return self.code
 
     def signal(self, number):
+        """It has stopped when this returns, if that is what the signal says."""
         self.popen.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def kill(self):
         self.may_fail = True
@@ -197,7 +200,7 @@ class Answer:
     def __init__(self, test, process, json_path=None):
         self.test, self.process, self.json_path = test, process, json_path
 
-    def wait(self, seconds=60, code=0):
+    def wait(self, seconds=120, code=0):
         got = self.process.wait(seconds)
         self.test.assertEqual(code, got, f"{self.process.name}: {self.process.stderr}")
         return self
@@ -220,7 +223,10 @@ class Answer:
 class ClusterTest(SystemTest):
     """A broker and workers on demand, on the class's ZooKeeper and MongoDB server."""
 
-    LEASE = "2s"
+    # What a test wants to see run out it makes shorter; the others must outlast a busy machine.
+    SESSION = "8s"
+    LEASE = "20s"
+    STORE_TIMEOUT = "20s"
 
     @classmethod
     def setUpClass(cls):
@@ -244,13 +250,16 @@ class ClusterTest(SystemTest):
     # --- programs ---
 
     def start_broker(self, *options):
-        broker = self.start("hq-broker", "--front", "tcp://127.0.0.1:*", "--back", "tcp://127.0.0.1:*",
-                            "--coordinator", self.coordinator, "--session", "4s", "--lease", self.LEASE,
-                            "--store", self.store, "--store-timeout", "2s", *options)
+        broker = self.start_hq_broker(*options)
         ids = wait_until(lambda: self.children("brokers"), "the broker in /brokers")
         self.front = self.node(f"brokers/{ids[0]}")["front"]
         self.socket = self.connect(self.front)
         return broker
+
+    def start_hq_broker(self, *options):
+        return self.start("hq-broker", "--front", "tcp://127.0.0.1:*", "--back", "tcp://127.0.0.1:*",
+                          "--coordinator", self.coordinator, "--session", self.SESSION, "--lease", self.LEASE,
+                          "--store", self.store, "--store-timeout", self.STORE_TIMEOUT, *options)
 
     def connect(self, endpoint):
         socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -259,7 +268,7 @@ class ClusterTest(SystemTest):
         return socket
 
     def start_worker(self, slots=1, arguments=()):
-        return self.start("hq-worker", "--coordinator", self.coordinator, "--session", "4s", "--slots", slots,
+        return self.start("hq-worker", "--coordinator", self.coordinator, "--session", self.SESSION, "--slots", slots,
                           "--memory", "64M", *arguments)
 
     def start_workers(self, count):
@@ -277,17 +286,18 @@ class ClusterTest(SystemTest):
     def start_client(self, *arguments, **more):
         self.answers += 1
         path = self.folder / f"answer-{self.answers}.json"
-        process = self.start("hq-submit", "--coordinator", self.coordinator, "--json", path, *arguments, **more)
+        process = self.start("hq-submit", "--coordinator", self.coordinator, "--timeout", "60s", "--json", path, *arguments,
+                             **more)
         return Answer(self, process, path)
 
-    def submit(self, query, *arguments, seconds=60):
+    def submit(self, query, *arguments, seconds=120):
         return self.start_submit(query, *arguments).wait(seconds)
 
     # --- what the broker says: docs/protocol.md, STATUS ---
 
     def status(self):
-        self.socket.send_multipart([b"hq\x02\x04", bson.encode({"request": 1})])
-        if not self.socket.poll(10000 * SLOWER):
+        self.socket.send_multipart([b"hq\x02\x04", bson.encode({"request": 1, "detail": True})])
+        if not self.socket.poll(60000 * SLOWER):
             raise AssertionError("the broker does not answer STATUS")
         head, body = self.socket.recv_multipart()
         self.assertEqual(b"hq\x02\x15", head)

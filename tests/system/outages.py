@@ -12,6 +12,8 @@ HEAVY = 8000
 
 
 class Outages(harness.ClusterTest):
+    STORE_TIMEOUT = "2s"
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -40,19 +42,20 @@ class Outages(harness.ClusterTest):
         self.assert_successful(answer, events.ENTRIES, events.SUBTASKS)
         self.assert_nothing_pending()
 
-    def nobody_there(self, *options):
-        """hq-submit ends with 3 within its timeout, with a margin for a slow machine, and says whom it missed."""
+    def nobody_there(self, *options, timeout="1s"):
+        """hq-submit ends with 3 and says whom it missed."""
         query = events.write_query(self.folder / "query.py")
-        begin = time.monotonic()
-        process = self.start("hq-submit", *options, "--timeout", "1s", query, self.paths[0])
-        self.assertEqual(3, process.wait(), process.stderr)
-        self.assertLess(time.monotonic() - begin, 1 + 3 * harness.SLOWER)
+        process = self.start("hq-submit", *options, "--timeout", timeout, query, self.paths[0])
+        self.assertEqual(3, process.wait(60), process.stderr)
         return process.stderr
 
     def test_nobody_there(self):
-        self.assertIn("no broker is registered", self.nobody_there("--coordinator", self.coordinator))
+        # Told at once, by a coordinator that answers.
+        self.assertIn("no broker is registered", self.nobody_there("--coordinator", self.coordinator, timeout="1h"))
+        begin = time.monotonic()  # six seconds are more than it waits untold
         self.assertIn("no broker answers",
-                      self.nobody_there("--broker", f"tcp://127.0.0.1:{servers.free_port()}"))
+                      self.nobody_there("--broker", f"tcp://127.0.0.1:{servers.free_port()}", timeout="6s"))
+        self.assertGreaterEqual(time.monotonic() - begin, 6)
         self.zookeeper.pause()
         self.assertIn("does not answer", self.nobody_there("--coordinator", self.coordinator))
         self.zookeeper.resume()

@@ -82,7 +82,7 @@ class Plans(harness.ClusterTest):
         self.assert_as_oracle(answer, self.expected(61))
 
     def test_store_away(self):
-        broker = self.start_broker()
+        broker = self.start_broker("--store-timeout", "2s")
         self.start_workers(1)
         self.ask(60, self.paths).wait()
         self.mongo.kill()

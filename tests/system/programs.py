@@ -12,7 +12,7 @@ CONFIGURED = ("hq-broker", "hq-ctl", "hq-submit", "hq-worker")
 class Programs(harness.SystemTest):
     def output(self, program, *options):
         process = self.start(program, *options)
-        self.assertEqual(0, process.wait(20), process.stderr)
+        self.assertEqual(0, process.wait(), process.stderr)
         self.assertEqual("", process.stderr)
         return process.stdout
 
@@ -41,7 +41,7 @@ class Programs(harness.SystemTest):
         for program in PROGRAMS:
             with self.subTest(program):
                 process = self.start(program, "--nonsense")
-                self.assertEqual(2, process.wait(20))
+                self.assertEqual(2, process.wait())
                 self.assertIn("--help", process.stderr)
 
     def test_explain(self):
@@ -88,7 +88,7 @@ class Programs(harness.SystemTest):
                               self.output(program, "--config", path, f"--{key}=8s", "--print-config"))
                 path.write_text(f"{key} = 7s\nnonsense = 1\n", "utf-8")
                 process = self.start(program, "--config", path)
-                self.assertEqual(2, process.wait(20))
+                self.assertEqual(2, process.wait())
                 self.assertIn(f"{path}:2", process.stderr)
 
 

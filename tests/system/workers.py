@@ -14,6 +14,8 @@ HEAVY = 8000
 
 
 class Workers(harness.ClusterTest):
+    LEASE = "2s"
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -64,23 +66,25 @@ class Workers(harness.ClusterTest):
     def test_worker_that_joins_in_the_middle_gets_work(self):
         self.start_broker()
         self.start_workers(1)
-        answer = self.start_query()
+        answer = self.start_query(work=3 * HEAVY)
+        (first,) = self.status()["worker_list"]
         self.under_way(most=0.5)
-        late = self.start_worker()
-        wait_until(lambda: self.status()["workers"] == 2, "the second worker")
-        idle = late.cpu_seconds()
+        self.start_worker()
+        wait_until(lambda: [worker for worker in self.status()["worker_list"]
+                            if worker["worker"] != first["worker"] and worker["done"] > 0],
+                   "a subtask done by the worker that joined")
+        self.assertEqual(1, self.status()["queries"], "and not one that was left over at the end")
         self.finish(answer)
-        self.assertGreater(late.cpu_seconds() - idle, 0.2)
 
     def test_drained_worker_finishes_what_it_has(self):
-        broker = self.start_broker()
+        broker = self.start_broker("--lease", "20s")
         drained, _ = self.start_workers(2)
         answer = self.start_query()
         self.under_way()
         self.assertEqual(0, drained.end())
-        self.assertTrue(answer.process.is_running())
         self.finish(answer)
         self.assertEqual(1, self.status()["workers"])
+        self.assertLess(broker.stderr.index("leaves: its"), broker.stderr.index("SUCCESSFUL"), "it left at the end only")
         self.assertEqual(0, self.counters()["workers_lost"])
         # What was on its way to it when it said so may come too late.
         had = int(re.search(r"draining: (\d+) subtasks", drained.stderr).group(1))
@@ -90,7 +94,7 @@ class Workers(harness.ClusterTest):
 
     def test_answers_that_come_twice(self):
         """A worker that speaks docs/protocol.md and answers all it is given twice: each subtask is counted once."""
-        broker = self.start_broker()
+        broker = self.start_broker("--lease", "60s")  # it says nothing while it waits
         query = self.folder / "query.py"
         query.write_text("from hist import Hist, axis\n\nh = Hist(axis.Regular(1, 0, 2))\n\n"
                          "for event in events:\n    h.fill(1)\n", "utf-8")
@@ -103,7 +107,7 @@ class Workers(harness.ClusterTest):
             "credit": 8})])
         counted = 0
         while counted < 100:
-            self.assertTrue(socket.poll(10000 * harness.SLOWER), f"no orders after {counted} answers")
+            self.assertTrue(socket.poll(60000 * harness.SLOWER), f"no orders after {counted} answers")
             head, body, *payload = socket.recv_multipart()
             if head != b"hq\x02\x32":  # SUBTASKS; the others are WELCOME and QUERY
                 continue
