@@ -27,7 +27,7 @@ hq_broker_settings stage_settings(void)
                                 .coordinator = coordinator,
                                 .store = (char *)"sqlite::memory:",
                                 .session_ms = 10000,
-                                .lease_ms = 60000,
+                                .lease_ms = 600000,
                                 .keep_ms = 3600000,
                                 .store_timeout_ms = 10000,
                                 .partition_entries = 100000,

@@ -373,7 +373,7 @@ static void what_is_still_planned_keeps_nobody_from_starting_4_3(void **state)
     int server = mute_server(url, sizeof url);
     hq_broker_settings settings = stage_settings();
     settings.user_queries = 1;
-    settings.remote = (hq_remote_settings){.requests = 1, .timeout_ms = 60000, .attempts = 1};
+    settings.remote = (hq_remote_settings){.requests = 1, .timeout_ms = 600000, .attempts = 1};
     stage *s = stage_start(&settings);
     zsock_t *client = stage_client(s);
     talk_send(client, submit_of(1, stage_text, url));
@@ -410,10 +410,13 @@ static void shares_that_make_no_sense_are_refused(void **state)
 static void what_is_not_accepted_yet_is_cancelled_by_its_request_3(void **state)
 {
     (void)state;
+    char url[64];
+    int server = mute_server(url, sizeof url);
     hq_broker_settings settings = stage_settings();
+    settings.remote = (hq_remote_settings){.requests = 1, .timeout_ms = 600000, .attempts = 1};
     stage *s = stage_start(&settings);
     zsock_t *client = stage_client(s);
-    talk_send(client, submit_of(7, stage_text, "empty:1000000")); /* its planning takes a while */
+    talk_send(client, submit_of(7, stage_text, url)); /* its planning takes as long as the server says nothing */
     hq_message *cancel = message_new(HQ_CANCEL);
     message_put_int32(cancel, "request", 7);
     talk_send(client, cancel);
@@ -421,6 +424,7 @@ static void what_is_not_accepted_yet_is_cancelled_by_its_request_3(void **state)
     assert_int_equal(talk_int(message, "request"), 7);
     assert_string_equal(talk_text(message, "code"), "cancelled");
     message_free(&message);
+    close(server);
     stage_wait_idle(s);
     cancel = message_new(HQ_CANCEL);
     message_put_int32(cancel, "request", 8); /* nothing was asked under that number */

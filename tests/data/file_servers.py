@@ -27,6 +27,10 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import servers  # noqa: E402
+
 FOLDER = pathlib.Path(sys.argv[1])
 MODIFIED = "Wed, 01 Jan 2025 00:00:00 GMT"
 lock = threading.Lock()
@@ -139,7 +143,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for begin in range(0, len(body), len(body) // 20 + 1):
                 self.wfile.write(body[begin : begin + len(body) // 20 + 1])
                 self.wfile.flush()
-                time.sleep(0.1)
+                time.sleep(0.25)
             return None
         if mode == "noranges":
             self.send_response(200)
@@ -201,9 +205,7 @@ class Xrootd:
             entry = pwd.getpwnam(self.user)
             for path in [self.folder, *self.folder.rglob("*")]:
                 os.chown(path, entry.pw_uid, entry.pw_gid)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = servers.free_port()
 
     @staticmethod
     def knows(user):
@@ -222,7 +224,7 @@ class Xrootd:
         command = ["xrootd", "-c", str(config)] + (["-R", self.user] if os.getuid() == 0 else [])
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -1,5 +1,6 @@
 /* The front end: fingerprints, columns, declared histograms, limits, and how a complaint is shown. */
-#include "base/clock.h"
+#include <time.h>
+
 #include "tests/query/fixture.h"
 
 static int setup(void **state)
@@ -209,9 +210,9 @@ static hq_error error_of_many(const hq_schema *schema, const char *head, const c
     for (size_t i = 0; i < count && text.size + strlen(piece) + strlen(tail) <= HQ_MAX_TEXT; i++)
         buffer_append(&text, piece, strlen(piece));
     buffer_append(&text, tail, strlen(tail));
-    int64_t begin = hq_now_ms();
+    clock_t begin = clock();
     hq_error error = error_of((const char *)text.bytes, text.size, schema);
-    assert_true(hq_now_ms() - begin < 5000);
+    assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
     buffer_clear(&text);
     return error;
 }
@@ -358,9 +359,9 @@ static void what_grows_without_end_is_refused(void **state)
         buffer_append(&text, "for event in events:\n    ", 25);
         buffer_append(&text, TEXTS[i].event, strlen(TEXTS[i].event));
         add_lines(&text, TEXTS[i].count, TEXTS[i].lines);
-        int64_t begin = hq_now_ms();
+        clock_t begin = clock();
         assert_int_equal(error_of((const char *)text.bytes, text.size, ((test_table *)*state)->schema), HQ_ELIMIT);
-        assert_true(hq_now_ms() - begin < 5000);
+        assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
         buffer_clear(&text);
     }
 }

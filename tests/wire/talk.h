@@ -12,7 +12,7 @@
 
 #include "wire/message.h"
 
-enum { TALK_WAIT_MS = 20000 };
+enum { TALK_WAIT_MS = 60000 };
 
 /* True if something can be read from the socket within that time. */
 bool talk_has_input(zsock_t *socket, int wait_ms);
