@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import select
 import signal
 import socket
@@ -28,14 +29,20 @@ for event in events:
 
 
 def free_ports(count):
-    """Ports that are free now; all are held until all are found, so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
+    """Ports that are free now, and not of those that the system hands out: a connection of anybody's could have one of these
+    before the server has. All are held until all are found, so that they differ."""
+    held = {}
+    while len(held) < count:
+        port = random.SystemRandom().randrange(10000, 30000)
+        s = socket.socket()
+        try:
+            s.bind(("127.0.0.1", port))
+            held[port] = s
+        except OSError:
+            s.close()
+    for s in held.values():
         s.close()
-    return ports
+    return list(held)
 
 
 def cpu_seconds(pids):
