@@ -225,17 +225,15 @@ void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, c
     clients_refuse(broker, peer, 0, error, text);
 }
 
-static bool specs_are_texts(const hq_message *message)
+/* What to call a data set by: its first text, and how many there are. */
+static void note_specs(hq_query *query)
 {
     bson_iter_t iter, item;
-    size_t count = 0;
-    if (!bson_iter_init_find(&iter, message_body((hq_message *)message), "dataset") || !BSON_ITER_HOLDS_ARRAY(&iter) ||
-        !bson_iter_recurse(&iter, &item))
-        return false;
-    while (bson_iter_next(&item))
-        if (!BSON_ITER_HOLDS_UTF8(&item) || ++count > HQ_MAX_SPECS)
-            return false;
-    return count > 0;
+    if (!bson_iter_init_find(&iter, query->request, "dataset") || !bson_iter_recurse(&iter, &item))
+        return;
+    for (; bson_iter_next(&item); query->spec_count++)
+        if (query->spec_count == 0)
+            query->first_spec = hq_strdup(bson_iter_utf8(&item, NULL));
 }
 
 static void submit(hq_broker *broker, hq_message *message)
@@ -248,8 +246,8 @@ static void submit(hq_broker *broker, hq_message *message)
         !message_get_text(message, "name", &name) || !message_get_text(message, "text", &text) ||
         !message_get_text(message, "user", &user) || !message_get_int(message, "priority", 0, 999, &priority) ||
         !message_get_bool(message, "fresh", &is_fresh) || !message_get_bool(message, "progress", &wants_progress) ||
-        !message_get_int(message, "partition_entries", 0, INT64_MAX, &partition_entries) || !specs_are_texts(message) ||
-        strlen(name) > MAX_NAME || strlen(user) > MAX_NAME ||
+        !message_get_int(message, "partition_entries", 0, INT64_MAX, &partition_entries) ||
+        !request_has_specs(message_body(message)) || strlen(name) > MAX_NAME || strlen(user) > MAX_NAME ||
         (bson_has_field(message_body(message), "skip_bad_files") &&
          !message_get_bool(message, "skip_bad_files", &skips_bad))) {
         clients_malformed(broker, peer, HQ_EPROTOCOL, "SUBMIT with a field missing or out of range");
@@ -272,6 +270,7 @@ static void submit(hq_broker *broker, hq_message *message)
     query->partition_entries = partition_entries;
     query->request = bson_new();
     bson_copy_to_excluding_noinit(message_body(message), query->request, "request", "progress", NULL);
+    note_specs(query);
     clients_add(query, &(hq_listener){.peer = *peer, .request = (int32_t)request, .wants_progress = wants_progress});
     query_plan(query);
 }

@@ -25,6 +25,7 @@
 #include "data/shelf.h"
 #include "query/program.h"
 #include "store/store.h"
+#include "wire/entry.h"
 #include "wire/message.h"
 #include "wire/records.h"
 #include "wire/report.h"
@@ -33,15 +34,15 @@
 enum {
     HQ_PROGRESS_MS = 100, /* between two PROGRESS of one query */
     HQ_TICK_MS = 200,
-    HQ_UPDATE_MS = 500, /* between two updates of one query's znode */
+    HQ_UPDATE_MS = 500,         /* between two updates of one query's znode */
+    HQ_UPDATE_BYTES = 64 << 10, /* and so often more, as many times as its entry has this many bytes */
     HQ_SWEEP_MS = 3600 * 1000,
     HQ_PARTIALS_BATCH = 16384,      /* partials of one write to the store */
     HQ_PARTIALS_BYTES = 4 << 20,    /* likewise */
     HQ_PARTIALS_HELD = 64 << 10,    /* bytes of one that is not copied out of its message */
     HQ_PARTIALS_WAITING = 64 << 20, /* bytes of partials that may wait for a slow store; more are not kept */
     HQ_RESULT_BYTES = 15 << 20,     /* a document of MongoDB holds 16 MiB */
-    HQ_STORE_RETRY_MS = 500,
-    HQ_MAX_SPECS = 100000 /* texts of one dataset */
+    HQ_STORE_RETRY_MS = 500
 };
 
 typedef struct hq_outcome_job hq_outcome_job; /* keep.c */
@@ -113,8 +114,9 @@ typedef struct hq_query {
     bool is_removed;         /* from the broker's active queries */
     atomic_bool is_unwanted; /* planners read it: it is planned no further */
 
-    bson_t *request; /* SUBMIT's document, less what concerns one client */
-    char *name, *text, *user;
+    bson_t *request; /* SUBMIT's document, less what concerns one client; once it is planned, its entry */
+    char *name, *text, *user, *first_spec;
+    int64_t spec_count;
     int priority;
     bool is_fresh, skips_bad;
     int64_t partition_entries;
@@ -234,8 +236,6 @@ void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, c
 void status_asked(hq_broker *broker, const hq_message *message);
 void stop_asked(hq_broker *broker, const hq_message *message);
 void drain_asked(hq_broker *broker, const hq_message *message);
-/* The first text of the query's dataset, and how many there are. */
-const char *query_first_spec(const hq_query *query, int64_t *count_r);
 
 /* workers.c */
 void workers_receive(hq_broker *broker);
@@ -298,6 +298,7 @@ typedef struct hq_plan {
     hq_shelf shelf;
     hq_shared *result; /* NULL if the store has none, or was not asked */
     uint64_t result_entries;
+    bson_t *entry; /* of the request; NULL if it is answered already */
 } hq_plan;
 
 void plan_give(hq_query *query);

@@ -253,10 +253,8 @@ struct hq_outcome_job {
 /* What was asked of: the first text of the dataset, and how many there are. */
 static void append_dataset(bson_t *document, const hq_query *query)
 {
-    int64_t specs;
-    const char *first = query_first_spec(query, &specs);
-    BSON_APPEND_UTF8(document, "dataset", first);
-    BSON_APPEND_INT64(document, "specs", specs);
+    BSON_APPEND_UTF8(document, "dataset", query->first_spec);
+    BSON_APPEND_INT64(document, "specs", query->spec_count);
 }
 
 /* Of a query that is complete: nothing of what is read here changes any more. */

@@ -79,6 +79,37 @@ hq_hash plan_fingerprint(const hq_hash *program_print, const hq_dataset *dataset
     return hasher_end(&hasher);
 }
 
+/* What a znode does not hold is kept in the store, for as long as a result is, and the entry names it. */
+static hq_error keep_body(hq_plan *plan, const hq_hash *digest, const hq_buffer *body)
+{
+    const hq_broker *broker = plan->query->broker;
+    hq_store *store = NULL;
+    hq_reason why = {{0}};
+    hq_error error = plans_borrow(broker, &store, &why);
+    if (!error)
+        error = HQ_EUNCERTAIN;
+    for (int attempt = 0; store && error == HQ_EUNCERTAIN && attempt < 3; attempt++)
+        error = store_put_body(store, digest, body->bytes, body->size, &why);
+    plans_give_back(broker, store);
+    if (!error)
+        return HQ_OK;
+    return hq_fail(
+        &plan->reason, error == HQ_ENOTFOUND ? HQ_ELIMIT : error,
+        "the names of %lld files take %zu bytes, packed, and a query's entry in the coordinator holds %d (%s): "
+        "use globs, or give the list a name with hq-ctl datasets add NAME @LIST, and ask of NAME",
+        (long long)plan->query->spec_count, body->size, HQ_NODE_BYTES_MAX, why.text);
+}
+
+static hq_error make_entry(hq_plan *plan)
+{
+    hq_buffer body;
+    hq_hash digest;
+    plan->entry = entry_encode(plan->query->request, HQ_NODE_BYTES_MAX - HQ_ENTRY_GROWTH, &body, &digest);
+    hq_error error = body.size ? keep_body(plan, &digest, &body) : HQ_OK;
+    buffer_clear(&body);
+    return error;
+}
+
 static void plan_run(void *context)
 {
     hq_plan *plan = context;
@@ -105,6 +136,8 @@ static void plan_run(void *context)
     plan->fingerprint = plan_fingerprint(&plan->program_print, plan->dataset);
     if (!query->is_fresh) /* here, as two changes of thread take longer than the question */
         plan->result = plans_find_result(query->broker, &plan->fingerprint, &plan->result_entries);
+    if (!plan->result)
+        plan->error = make_entry(plan);
 }
 
 static void count_plans(hq_plan *plan)
@@ -134,6 +167,8 @@ static void plan_end(void *context)
     program_free(&plan->program);
     dataset_free(&plan->dataset);
     dataset_specs_free(&plan->specs, plan->spec_count);
+    if (plan->entry)
+        bson_destroy(plan->entry);
     free(plan);
     query_release(query);
 }

@@ -65,6 +65,7 @@ void query_free(hq_query **query_p)
     free(query->name);
     free(query->text);
     free(query->user);
+    free(query->first_spec);
     free(query);
     *query_p = NULL;
 }
@@ -219,6 +220,11 @@ void plan_done(hq_plan *plan)
     query->fingerprint = plan->fingerprint;
     plan->program = NULL;
     plan->dataset = NULL;
+    if (plan->entry) {
+        bson_destroy(query->request);
+        query->request = plan->entry;
+        plan->entry = NULL;
+    }
     if (plan->result) {
         answer_from_store(query, &plan->result, plan->result_entries);
         return;
@@ -552,8 +558,9 @@ static void updated(void *context, hq_error error, const char *detail)
 static void update_standing(hq_query *query, int64_t now_ms)
 {
     uint32_t done = sink_done(query->sink);
+    int64_t least_ms = HQ_UPDATE_MS * (1 + query->request->len / HQ_UPDATE_BYTES);
     if (query->place != PLACE_OWNED || query->is_updating || done == query->updated_done ||
-        now_ms - query->updated_ms < HQ_UPDATE_MS)
+        now_ms - query->updated_ms < least_ms)
         return;
     query->updated_ms = now_ms;
     query->updated_done = done;

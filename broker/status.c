@@ -27,18 +27,6 @@ static void describe_node(const hq_broker *broker, const hq_node *node, int64_t 
                                    .is_draining = node->is_draining};
 }
 
-const char *query_first_spec(const hq_query *query, int64_t *count_r)
-{
-    *count_r = 0;
-    bson_iter_t iter, item;
-    const char *first = "";
-    if (bson_iter_init_find(&iter, query->request, "dataset") && bson_iter_recurse(&iter, &item))
-        while (bson_iter_next(&item))
-            if ((*count_r)++ == 0)
-                first = bson_iter_utf8(&item, NULL);
-    return first;
-}
-
 static void describe_query(const hq_query *query, int64_t now_ms, hq_query_status *status_r)
 {
     *status_r = (hq_query_status){.id = query->id,
@@ -49,8 +37,9 @@ static void describe_query(const hq_query *query, int64_t now_ms, hq_query_statu
                                   .stored = query->stored,
                                   .entries = (int64_t)query->entries,
                                   .age_ms = now_ms - query->submitted_ms,
-                                  .listeners = (int64_t)query->listener_count};
-    status_r->dataset = query_first_spec(query, &status_r->specs);
+                                  .listeners = (int64_t)query->listener_count,
+                                  .dataset = query->first_spec,
+                                  .specs = query->spec_count};
     if (!query->dataset)
         return;
     status_r->files = (int64_t)query->dataset->file_count;

@@ -143,26 +143,28 @@ static const hq_cli cli = {
     .summary = "Looks after a cluster of hq: how it stands, who leaves, what ends.",
     .arguments = "COMMAND [ARGUMENT]...",
     .max_arguments = SIZE_MAX,
-    .epilogue = "Commands:\n"
-                "  status             brokers, workers and queries, with --json and --watch\n"
-                "  queries            the queries that are under way, and those that are done\n"
-                "  cancel ID          ends a query, whoever asked it\n"
-                "  drain WORKER       a worker finishes what it has and leaves\n"
-                "  init               makes the znodes; --wipe removes them\n"
-                "  stored             the results in the store, and how much else is there\n"
-                "  flush [ID]...      drops all that is stored, or these results and their partials\n"
-                "  datasets           the named datasets\n"
-                "  datasets add NAME FILE[:TREE]...\n"
-                "                     from now on NAME stands for these files, or globs in quotes\n"
-                "  datasets show NAME, datasets remove NAME\n"
-                "\n"
-                "A query is named by its id or what that begins with, a worker also by its host, a result also by the "
-                "query that\n"
-                "computed it.\n\n"
-                "Exit codes: 0 done, 1 failed, 2 wrong use, 3 nobody there.\n\n"
-                "  hq-ctl status --watch\n"
-                "  hq-ctl drain node17 --wait\n"
-                "  hq-ctl datasets add zmumu '/data/cms/zmumu-*.root:events'\n",
+    .epilogue =
+        "Commands:\n"
+        "  status             brokers, workers and queries, with --json and --watch\n"
+        "  queries            the queries that are under way, and those that are done\n"
+        "  cancel ID          ends a query, whoever asked it\n"
+        "  drain WORKER       a worker finishes what it has and leaves\n"
+        "  init               makes the znodes; --wipe removes them\n"
+        "  stored             the results in the store, and how much else is there\n"
+        "  flush [ID]...      drops all that is stored, or these results and their partials\n"
+        "  datasets           the named datasets\n"
+        "  datasets add NAME FILE[:TREE]...\n"
+        "                     from now on NAME stands for these files, or globs in quotes; @LIST for those named "
+        "in a file, one a line\n"
+        "  datasets show NAME, datasets remove NAME\n"
+        "\n"
+        "A query is named by its id or what that begins with, a worker also by its host, a result also by the "
+        "query that\n"
+        "computed it.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong use, 3 nobody there.\n\n"
+        "  hq-ctl status --watch\n"
+        "  hq-ctl drain node17 --wait\n"
+        "  hq-ctl datasets add zmumu '/data/cms/zmumu-*.root:events'\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
 };

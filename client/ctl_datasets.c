@@ -9,8 +9,6 @@
 #include "client/table.h"
 #include "data/dataset.h"
 
-enum { MAX_FILES = 100000 };
-
 /* ---- telling ---- */
 
 static size_t count_files(const bson_t *document)
@@ -164,12 +162,15 @@ static int add(const hq_ctl *ctl, hq_store *store, const hq_arguments *arguments
     hq_reason reason = {{0}};
     const char *name = arguments->texts[0];
     bson_t document = BSON_INITIALIZER, files;
+    char **listed = NULL;
+    size_t count = 0;
     hq_error error = check_name(name, &reason);
-    if (!error && arguments->count - 1 > MAX_FILES)
-        error = hq_fail(&reason, HQ_ELIMIT, "a dataset has at most %d texts; globs name more files", MAX_FILES);
+    if (!error)
+        error = find_listed((const char *const *)arguments->texts + 1, arguments->count - 1, &listed, &count, &reason);
     BSON_APPEND_ARRAY_BEGIN(&document, "files", &files);
-    for (size_t i = 1; i < arguments->count && !error; i++)
-        error = append_file(&files, i - 1, arguments->texts[i], &reason);
+    for (size_t i = 0; i < count && !error; i++)
+        error = append_file(&files, i, listed[i], &reason);
+    dataset_specs_free(&listed, count);
     bson_append_array_end(&document, &files);
     if (ctl->tree)
         BSON_APPEND_UTF8(&document, "tree", ctl->tree);
@@ -187,8 +188,7 @@ static int add(const hq_ctl *ctl, hq_store *store, const hq_arguments *arguments
     bson_destroy(&document);
     if (error)
         return ctl_complain(error, &reason);
-    printf("dataset %s: %zu file%s or glob%s\n", name, arguments->count - 1, ctl_plural(arguments->count - 1),
-           ctl_plural(arguments->count - 1));
+    printf("dataset %s: %zu file%s or glob%s\n", name, count, ctl_plural(count), ctl_plural(count));
     return CTL_DONE;
 }
 

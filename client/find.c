@@ -1,7 +1,10 @@
 #include "client/find.h"
 
 #include <bson/bson.h>
+#include <ctype.h>
+#include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +12,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "data/dataset.h"
 #include "data/source.h"
+#include "wire/entry.h"
 #include "zk/coordinator.h"
 
 enum { SESSION_MS = 5000 };
@@ -92,6 +97,83 @@ char *find_spec(const char *spec)
         !getcwd(here, sizeof here))
         return hq_strdup(spec);
     return hq_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, spec);
+}
+
+typedef struct texts {
+    char **texts;
+    size_t count, capacity;
+} texts;
+
+static hq_error add_text(texts *all, const char *text, hq_reason *reason)
+{
+    if (all->count == HQ_MAX_SPECS)
+        return hq_fail(reason, HQ_EINVAL, "a data set has at most %d texts: globs name more files", HQ_MAX_SPECS);
+    HQ_GROW(all->texts, all->count, all->capacity);
+    all->texts[all->count++] = hq_strdup(text);
+    return HQ_OK;
+}
+
+/* A line without its end and the blanks round it. */
+static char *trimmed(char *line, size_t length)
+{
+    while (length > 0 && isspace((unsigned char)line[length - 1]))
+        line[--length] = 0;
+    while (isspace((unsigned char)*line))
+        line++;
+    return line;
+}
+
+static hq_error add_lines(texts *all, FILE *stream, const char *name, hq_reason *reason)
+{
+    char *line = NULL;
+    size_t capacity = 0, before = all->count;
+    ssize_t length;
+    hq_error error = HQ_OK;
+    errno = 0;
+    for (size_t number = 1; !error && (length = getline(&line, &capacity, stream)) >= 0; number++) {
+        if (memchr(line, 0, (size_t)length)) {
+            error = hq_fail(reason, HQ_EINVAL, "%s: there is a zero byte in line %zu: this is no list of names", name,
+                            number);
+            break;
+        }
+        const char *text = trimmed(line, (size_t)length);
+        if (*text && *text != '#')
+            error = add_text(all, text, reason);
+    }
+    if (!error && ferror(stream))
+        error = hq_fail(reason, HQ_EINVAL, "%s: %s", name, strerror(errno));
+    if (!error && all->count == before)
+        error = hq_fail(reason, HQ_EINVAL, "%s: no file is named in it; one a line is wanted", name);
+    free(line);
+    return error;
+}
+
+static hq_error add_list(texts *all, const char *path, hq_reason *reason)
+{
+    if (strcmp(path, "-") == 0)
+        return add_lines(all, stdin, "stdin", reason);
+    FILE *stream = fopen(path, "r");
+    if (!stream)
+        return hq_fail(reason, HQ_EINVAL, "%s: %s (a file whose name begins with @ is written ./@...)", path,
+                       strerror(errno));
+    hq_error error = add_lines(all, stream, path, reason);
+    fclose(stream);
+    return error;
+}
+
+hq_error find_listed(const char *const *given, size_t count, char ***listed_r, size_t *count_r, hq_reason *reason)
+{
+    texts all = {0};
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < count && !error; i++)
+        error = given[i][0] == '@' ? add_list(&all, given[i] + 1, reason) : add_text(&all, given[i], reason);
+    if (error) {
+        dataset_specs_free(&all.texts, all.count);
+        return error;
+    }
+    *listed_r = all.texts;
+    *count_r = all.count;
+    return HQ_OK;
 }
 
 char *find_local_store(void)

@@ -19,6 +19,12 @@ hq_error find_broker(const char *coordinator, int timeout_ms, char **endpoint_r,
  * not speak of ".root". The caller frees it. */
 char *find_spec(const char *spec);
 
+/* The texts, with the lines of a file in the place of each "@FILE" ("@-": of stdin): as many names as one likes, where
+ * a command line is bounded. Blanks round a line are dropped, empty ones and those that begin with '#' are passed over.
+ * HQ_EINVAL for a file that cannot be read or names nothing, and for more than HQ_MAX_SPECS texts together. Free with
+ * dataset_specs_free. */
+hq_error find_listed(const char *const *texts, size_t count, char ***listed_r, size_t *count_r, hq_reason *reason);
+
 /* Where results are kept when nobody says otherwise: "sqlite:" and results.db in $XDG_CACHE_HOME/hq, else in
  * ~/.cache/hq. "none" if there is no home. The caller frees it. */
 char *find_local_store(void);

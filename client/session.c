@@ -81,6 +81,14 @@ hq_error session_submit(hq_session *session, const hq_submission *submission, hq
     message_put_bool(message, "progress", submission->wants_progress);
     message_put_int(message, "partition_entries", submission->partition_entries);
     message_put_bool(message, "skip_bad_files", submission->skips_bad);
+    if (message_body(message)->len > HQ_MAX_DOCUMENT) {
+        error = hq_fail(reason, HQ_ELIMIT,
+                        "the question takes %u bytes with the names of its %zu files, and one message holds %d: use "
+                        "globs, or give the list a name with hq-ctl datasets add NAME @LIST, and ask of NAME",
+                        message_body(message)->len, submission->spec_count, HQ_MAX_DOCUMENT);
+        message_free(&message);
+        return error;
+    }
     return message_send(session->socket, &message, reason);
 }
 

@@ -29,8 +29,8 @@ typedef struct hq_submission {
     int64_t partition_entries; /* 0 for the broker's own */
 } hq_submission;
 
-/* Sends it. What comes of it is told by session_next, up to DONE, FAILED or REJECTED; then the next one may be
- * submitted. */
+/* Sends it; HQ_ELIMIT if its texts are too long for one message. What comes of it is told by session_next, up to DONE,
+ * FAILED or REJECTED; then the next one may be submitted. */
 hq_error session_submit(hq_session *session, const hq_submission *submission, hq_reason *reason);
 /* Listens to a query that is under way, instead of submitting one. */
 hq_error session_attach(hq_session *session, const hq_hash *query, bool wants_progress, hq_reason *reason);

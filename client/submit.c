@@ -19,6 +19,7 @@
 #include "client/progress.h"
 #include "client/session.h"
 #include "client/shorthand.h"
+#include "data/dataset.h"
 #include "query/uhi.h"
 #include "wire/daemon.h"
 #include "wire/socket.h"
@@ -199,9 +200,10 @@ static const hq_cli cli = {
     .summary = "Asks a question of a dataset and draws the answer.",
     .arguments = "QUERY FILE[:TREE]... | QUERY DATASET | -e EXPRESSION --bins N,LOW,HIGH FILE[:TREE]...",
     .max_arguments = SIZE_MAX,
-    .epilogue = "QUERY is a file with the event loop, - for stdin. A dataset is files, globs in quotes, the name of "
-                "one that the broker knows, or\n"
-                "empty:N, N subtasks without entries, to measure a cluster.\n"
+    .epilogue = "QUERY is a file with the event loop, - for stdin. A dataset is files, globs in quotes, @LIST for "
+                "the names in a file, one a line\n"
+                "(@- for stdin), the name of one that the broker knows, or empty:N, N subtasks without entries, to "
+                "measure a cluster.\n"
                 "Ctrl-C cancels the query on the cluster too.\n\n"
                 "Exit codes: 0 done, 1 failed, 2 wrong use or wrong query, 3 nobody there, 130 cancelled.\n\n"
                 "  hq-submit --local zpeak.py '/data/cms/*.root:Events'\n"
@@ -654,6 +656,12 @@ static int run(const settings *s, hq_arguments *arguments)
         error = hq_fail(&reason, HQ_EINVAL, "--attach goes with no query and not with --local");
     else if (!s->attach)
         error = get_text(s, arguments, &name, &text, &reason);
+    char **listed = NULL;
+    size_t listed_count = 0;
+    if (!error && !s->attach) {
+        error = find_listed((const char *const *)arguments->texts, arguments->count, &listed, &listed_count, &reason);
+        *arguments = (hq_arguments){.texts = listed, .count = listed_count};
+    }
     if (!error && s->json && strcmp(s->json, "-") != 0)
         error = check_writable(s->json, &reason);
     int code = error == HQ_EIO ? EXIT_FAILED : EXIT_WRONG;
@@ -665,6 +673,7 @@ static int run(const settings *s, hq_arguments *arguments)
         code = ask_local(s, name, (const char *)text.bytes, arguments);
     else
         code = ask_cluster(s, name, (const char *)text.bytes, arguments);
+    dataset_specs_free(&listed, listed_count);
     buffer_clear(&text);
     return code;
 }

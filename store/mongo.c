@@ -5,6 +5,7 @@
  * plans:    _id (the record's key), expires, bytes
  * queries:  _id (the query's id), the caller's fields
  * datasets: _id (the name), the caller's fields
+ * bodies:   _id (the digest), expires, bytes
  *
  * size, in each that is written as a whole, is how many bytes it is: a listing leaves out what is large.
  */
@@ -435,6 +436,7 @@ static bson_t *listing_options(hq_collection from, size_t limit)
         [HQ_COLLECTION_RESULTS] = {"expires", -1},
         [HQ_COLLECTION_QUERIES] = {"submitted", -1},
         [HQ_COLLECTION_DATASETS] = {"_id", 1},
+        [HQ_COLLECTION_BODIES] = {"expires", -1},
     };
     bson_t *options = BCON_NEW("projection", "{", from == HQ_COLLECTION_RESULTS ? "hists" : "bytes", BCON_INT32(0),
                                "}");
@@ -515,6 +517,8 @@ static hq_error mongo_prepare(hq_store *base, hq_reason *reason)
         result = make_expiry_index(store, "partials", reason);
     if (result == HQ_OK)
         result = make_expiry_index(store, "plans", reason);
+    if (result == HQ_OK)
+        result = make_expiry_index(store, "bodies", reason);
     if (result == HQ_OK && (!make_index(store, "partials", "program", false, &error) ||
                             !make_index(store, "queries", "submitted", false, &error)))
         result = fail(store, &error, false, "making an index", reason);
@@ -567,7 +571,12 @@ static hq_error mongo_remove(hq_store *base, hq_collection from, const char *id,
 static hq_error mongo_sweep(hq_store *base, int64_t now_ms, uint64_t *removed_r, hq_reason *reason)
 {
     bson_t *selector = BCON_NEW("expires", "{", "$lte", BCON_DATE_TIME(now_ms), "}");
+    bson_error_t error;
+    mongo_deletion bodies = {selector, 0};
     hq_error result = delete_all((mongo_store *)base, selector, removed_r, "sweeping", reason);
+    if (result == HQ_OK)
+        result = write_to((mongo_store *)base, "bodies", write_counted_deletion, &bodies, "sweeping", &error, reason);
+    *removed_r += bodies.removed;
     bson_destroy(selector);
     return result;
 }

@@ -161,15 +161,19 @@ static hq_error make_directories(const char *path, hq_reason *reason)
 static hq_error add_tables(sqlite_store *store, hq_reason *reason)
 {
     int64_t found = 0;
-    hq_error error = number(store, "SELECT count(*) FROM sqlite_schema WHERE name IN ('plans_expires', 'datasets')",
-                            &found, reason);
-    if (error == HQ_OK && found < 2)
+    hq_error error = number(
+        store, "SELECT count(*) FROM sqlite_schema WHERE name IN ('plans_expires', 'datasets', 'bodies_expires')",
+        &found, reason);
+    if (error == HQ_OK && found < 3)
         error = run(store,
                     "CREATE TABLE IF NOT EXISTS plans (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
                     " bytes BLOB NOT NULL);"
                     "CREATE INDEX IF NOT EXISTS plans_expires ON plans (expires);"
                     "CREATE TABLE IF NOT EXISTS datasets (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
-                    " document BLOB NOT NULL);",
+                    " document BLOB NOT NULL);"
+                    "CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
+                    " document BLOB NOT NULL);"
+                    "CREATE INDEX IF NOT EXISTS bodies_expires ON bodies (expires);",
                     "making the tables", reason);
     return error;
 }
@@ -499,6 +503,8 @@ static hq_error sqlite_sweep(hq_store *base, int64_t now_ms, uint64_t *removed_r
         error = remove_expired(store, "DELETE FROM partials WHERE expires <= ?", now_ms, removed_r, reason);
     if (error == HQ_OK)
         error = remove_expired(store, "DELETE FROM plans WHERE expires <= ?", now_ms, removed_r, reason);
+    if (error == HQ_OK)
+        error = remove_expired(store, "DELETE FROM bodies WHERE expires <= ?", now_ms, removed_r, reason);
     return error;
 }
 

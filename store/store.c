@@ -12,7 +12,7 @@ enum { DEPTH_MAX = 100 }; /* of documents within documents, as MongoDB has it */
 
 const char *collection_name(hq_collection collection)
 {
-    static const char *const names[] = {"results", "partials", "plans", "queries", "datasets"};
+    static const char *const names[] = {"results", "partials", "plans", "queries", "datasets", "bodies"};
     return names[collection];
 }
 
@@ -109,14 +109,16 @@ static const char *find_fault(const bson_t *document, int depth, const char **ke
 }
 
 /* What one server takes and another refuses must show with every server. */
-static hq_error check_document(const char *what, const bson_t *document, hq_reason *reason)
+static hq_error check_document(hq_collection into, const char *what, const bson_t *document, hq_reason *reason)
 {
+    const char *advice = into == HQ_COLLECTION_RESULTS    ? ": fill fewer bins"
+                         : into == HQ_COLLECTION_DATASETS ? ": globs name more files"
+                                                          : "";
     bson_error_t error;
     const char *key = "";
     if (document->len > STORE_DOCUMENT_MAX)
-        return hq_fail(reason, HQ_ELIMIT,
-                       "a %s of %u bytes is too large for the store, which takes %d: fill fewer bins", what,
-                       document->len, STORE_DOCUMENT_MAX);
+        return hq_fail(reason, HQ_ELIMIT, "a %s of %u bytes is too large for the store, which takes %d%s", what,
+                       document->len, STORE_DOCUMENT_MAX, advice);
     if (!bson_validate_with_error(document, BSON_VALIDATE_DOLLAR_KEYS | BSON_VALIDATE_DOT_KEYS, &error))
         return hq_fail(reason, HQ_EINVAL, "a %s is not what the store takes: %s", what, error.message);
     const char *fault = find_fault(document, DEPTH_MAX, &key);
@@ -135,7 +137,7 @@ static bson_t *without_own_fields(const bson_t *document)
 static hq_error put_named(hq_store *store, hq_collection into, const char *key, const bson_t *document,
                           int64_t expires_ms, const char *what, hq_reason *reason)
 {
-    hq_error error = check_document(what, document, reason);
+    hq_error error = check_document(into, what, document, reason);
     if (error != HQ_OK)
         return error;
     bson_t *copy = without_own_fields(document);
@@ -199,6 +201,38 @@ hq_error store_put_dataset(hq_store *store, const char *name, const bson_t *docu
 hq_error store_get_dataset(hq_store *store, const char *name, bson_t **document_r, hq_reason *reason)
 {
     return get_named(store, HQ_COLLECTION_DATASETS, name, document_r, reason);
+}
+
+hq_error store_put_body(hq_store *store, const hq_hash *digest, const void *bytes, size_t size, hq_reason *reason)
+{
+    if (size > STORE_DOCUMENT_MAX)
+        return hq_fail(reason, HQ_ELIMIT, "a request of %zu bytes is too large for the store, which takes %d", size,
+                       STORE_DOCUMENT_MAX);
+    bson_t *document = bson_new();
+    BSON_APPEND_BINARY(document, "bytes", BSON_SUBTYPE_BINARY, bytes, (uint32_t)size);
+    hq_error error = put(store, HQ_COLLECTION_BODIES, digest, document, expiry(store), "request", reason);
+    bson_destroy(document);
+    return error;
+}
+
+hq_error store_get_body(hq_store *store, const hq_hash *digest, hq_buffer *bytes_r, hq_reason *reason)
+{
+    bson_t *document = NULL;
+    bson_iter_t at;
+    bson_subtype_t subtype;
+    uint32_t size;
+    const uint8_t *bytes;
+    hq_error error = get(store, HQ_COLLECTION_BODIES, digest, &document, reason);
+    if (error)
+        return error;
+    if (bson_iter_init_find(&at, document, "bytes") && BSON_ITER_HOLDS_BINARY(&at)) {
+        bson_iter_binary(&at, &subtype, &size, &bytes);
+        buffer_append(bytes_r, bytes, size);
+    } else {
+        error = hq_fail(reason, HQ_EFORMAT, "a body in the store without its bytes");
+    }
+    bson_destroy(document);
+    return error;
 }
 
 /* --- what there is --- */

@@ -14,6 +14,7 @@
 #include <bson/bson.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/record.h"
@@ -22,7 +23,8 @@ typedef struct hq_store hq_store;
 
 /* "mongodb://host:port/…[/database]" (database hq if none), "sqlite:/path/to/file" (made when missing, with its
  * directory) or "sqlite::memory:", which nobody else sees. timeout_ms bounds every later call. Does not wait for a
- * MongoDB server to be there. keep_ms is how long results, partials and plans are kept. HQ_EINVAL for an address that
+ * MongoDB server to be there. keep_ms is how long results, partials, plans and bodies are
+ * kept. HQ_EINVAL for an address that
  * cannot be understood. */
 hq_error store_open(const char *address, int timeout_ms, int64_t keep_ms, hq_store **store_r, hq_reason *reason);
 void store_close(hq_store **store_p);
@@ -71,12 +73,18 @@ hq_error store_get_journal(hq_store *store, const hq_hash *query, bson_t **docum
 hq_error store_put_dataset(hq_store *store, const char *name, const bson_t *document, hq_reason *reason);
 hq_error store_get_dataset(hq_store *store, const char *name, bson_t **document_r, hq_reason *reason);
 
+/* What a query's entry in the coordinator has no room for (wire/entry.h), under its digest. Kept for as long as a
+ * result; put again, its time begins anew. HQ_ELIMIT for more than some 16 MB. The caller clears *bytes_r. */
+hq_error store_put_body(hq_store *store, const hq_hash *digest, const void *bytes, size_t size, hq_reason *reason);
+hq_error store_get_body(hq_store *store, const hq_hash *digest, hq_buffer *bytes_r, hq_reason *reason);
+
 typedef enum hq_collection {
     HQ_COLLECTION_RESULTS,
     HQ_COLLECTION_PARTIALS,
     HQ_COLLECTION_PLANS,
     HQ_COLLECTION_QUERIES,
-    HQ_COLLECTION_DATASETS
+    HQ_COLLECTION_DATASETS,
+    HQ_COLLECTION_BODIES
 } hq_collection;
 /* "results" */
 const char *collection_name(hq_collection collection);

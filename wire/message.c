@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 4, MAX_DOCUMENT = 16 << 20, MAX_DEPTH = 16 };
+enum { HEAD_BYTES = 4, MAX_DEPTH = 16 };
 
 /* The queues of libzmq hand bytes from thread to thread with atomics that ThreadSanitizer does not see in a library it
  * did not compile: it is told here that what was done before a message was sent is done when one is received. */
@@ -333,11 +333,16 @@ static bool is_sound(bson_iter_t *iter, int depth)
     return iter->err_off == 0;
 }
 
-static hq_error check_document(bson_t *body, const void *bytes, size_t size, hq_command command, hq_reason *reason)
+bool document_is_sound(const void *bytes, size_t size, bson_t *document_r)
 {
     bson_iter_t iter;
-    if (size > MAX_DOCUMENT || !bytes || !bson_init_static(body, bytes, size) || !bson_iter_init(&iter, body) ||
-        !is_sound(&iter, 1))
+    return size <= HQ_MAX_DOCUMENT && bytes && bson_init_static(document_r, bytes, size) &&
+           bson_iter_init(&iter, document_r) && is_sound(&iter, 1);
+}
+
+static hq_error check_document(bson_t *body, const void *bytes, size_t size, hq_command command, hq_reason *reason)
+{
+    if (!document_is_sound(bytes, size, body))
         return hq_fail(reason, HQ_EPROTOCOL, "%s: frame 1 is not a BSON document (%zu bytes)", command_name(command),
                        size);
     return HQ_OK;

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum { HQ_WIRE_VERSION = 2, HQ_MAX_PEER = 64, HQ_MAX_PAYLOADS = 8 };
+enum { HQ_WIRE_VERSION = 2, HQ_MAX_PEER = 64, HQ_MAX_PAYLOADS = 8, HQ_MAX_DOCUMENT = 16 << 20 };
 
 typedef enum hq_command {
     HQ_SUBMIT = 1,
@@ -101,6 +101,11 @@ hq_error message_send(zsock_t *socket, hq_message **message_p, hq_reason *reason
  * for one of another version: it is gone from the socket, and *peer_r (if not NULL; a ROUTER's) tells whom to answer.
  */
 hq_error message_receive(zsock_t *socket, hq_message **message_r, hq_peer *peer_r, hq_reason *reason);
+
+/* Whether the bytes are a BSON document that may travel (docs/protocol.md, 2): of HQ_MAX_DOCUMENT bytes at most, every
+ * element within it, every text UTF-8 without a zero, not nested too deep. *document_r then reads those bytes in place.
+ */
+bool document_is_sound(const void *bytes, size_t size, bson_t *document_r);
 
 /* The part of receiving that decides what bytes are a message: frames after the peer's. For message_receive, tests and
  * fuzzing. Copies. */

@@ -18,9 +18,8 @@ enum {
     RECONNECT_MS = 1000, /* until a session that could not even be begun is tried again */
     REMIND_MS = 30000,   /* until an operator is told again that nobody answers */
     FIRST_REMIND_MS = 5000,
-    HOLD_MS = 20,        /* until operations are made again that were lost without an interruption */
-    BYTES_MAX = 1000000, /* of one node: ZooKeeper drops the connection of who sends more than 1 MiB at once */
-    ROUNDS_MAX = 16      /* of one dispatch: operations that go on at once must not keep the caller's loop forever */
+    HOLD_MS = 20,   /* until operations are made again that were lost without an interruption */
+    ROUNDS_MAX = 16 /* of one dispatch: operations that go on at once must not keep the caller's loop forever */
 };
 
 static const char *const groups[] = {"brokers", "workers", "unowned", "owned", "done"};
@@ -187,9 +186,9 @@ bool op_is_sound(hq_coordinator *coordinator, hq_op *op, const char *groups_know
         error = hq_fail(&reason, HQ_EINVAL, "no such group: %s", groups_known);
     else if (op->name && !is_name(op->name))
         error = hq_fail(&reason, HQ_EINVAL, "\"%s\" cannot be the name of a node", op->name);
-    else if (op->size > BYTES_MAX)
+    else if (op->size > HQ_NODE_BYTES_MAX)
         error = hq_fail(&reason, HQ_ELIMIT, "%zu bytes for /%s/%s: a node holds at most %d", op->size, op->group,
-                        op->name ? op->name : "", BYTES_MAX);
+                        op->name ? op->name : "", HQ_NODE_BYTES_MAX);
     if (error != HQ_OK)
         op_refuse(coordinator, op, error, reason.text);
     return error == HQ_OK;

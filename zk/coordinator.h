@@ -20,6 +20,9 @@
 
 typedef struct hq_coordinator hq_coordinator;
 
+/* Bytes of one node: ZooKeeper drops the connection of who sends more than 1 MiB at once. */
+enum { HQ_NODE_BYTES_MAX = 1000000 };
+
 typedef enum hq_coordinator_event {
     HQ_COORDINATOR_CONNECTED, /* the first time, and after each interruption */
     HQ_COORDINATOR_SUSPENDED, /* the connection is lost; the session may still live */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/schema.h"
+#include "wire/entry.h"
 #include "wire/message.h"
 #include "wire/records.h"
 #include "wire/status.h"
@@ -195,10 +196,27 @@ static void check_schema(const uint8_t *bytes, size_t size)
     schema_free(&schema);
 }
 
+/* An entry, or the body of one. */
+static void check_entry(const uint8_t *bytes, size_t size)
+{
+    bson_t *request = NULL;
+    hq_hash digest;
+    bool is_body = bytes[0] & 1;
+    bytes++, size--;
+    hq_error error = is_body ? body_decode(bytes, size, &request, NULL)
+                             : entry_decode(bytes, size, &request, &digest, NULL);
+    require(!error == (request != NULL));
+    if (error)
+        return;
+    require(request_has_specs(request) && request->len <= HQ_MAX_DOCUMENT);
+    bson_destroy(request);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static void (*const checks[])(const uint8_t *bytes, size_t size) = {
-        check_message, check_orders, check_answers, check_failure, check_file_table, check_schema, check_state};
+    static void (*const checks[])(const uint8_t *bytes, size_t size) = {check_message, check_orders,     check_answers,
+                                                                        check_failure, check_file_table, check_schema,
+                                                                        check_state,   check_entry};
     if (size < 2)
         return 0;
     checks[bytes[0] % (sizeof checks / sizeof *checks)](bytes + 1, size - 1);

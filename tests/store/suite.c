@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/backend.h"
 
 enum { TIMEOUT_MS = 20000, KEEP_MS = 3600 * 1000 };
 
@@ -572,6 +573,30 @@ static void what_has_expired_is_not_listed(void **state)
     store_close(&brief);
 }
 
+/* --- bodies --- */
+
+static void a_body_comes_back_and_outlives_a_flush(void **state)
+{
+    enum { SIZE = 3 * 1024 * 1024 };
+    hq_reason reason = {""};
+    hq_hash digest = hash_random(), other = hash_random();
+    hq_buffer got = {0};
+    uint8_t *bytes = hq_alloc(STORE_DOCUMENT_MAX + 1);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)hash_mix(i);
+    assert_error(store_get_body(*state, &digest, &got, &reason), HQ_ENOTFOUND);
+    assert_done(store_put_body(*state, &digest, bytes, SIZE, &reason));
+    assert_done(store_put_body(*state, &digest, bytes, SIZE, &reason));
+    assert_done(store_flush(*state, &reason)); /* queries under way need it */
+    assert_done(store_get_body(*state, &digest, &got, &reason));
+    assert_int_equal(got.size, SIZE);
+    assert_memory_equal(got.bytes, bytes, SIZE);
+    buffer_clear(&got);
+    assert_error(store_get_body(*state, &other, &got, &reason), HQ_ENOTFOUND);
+    assert_error(store_put_body(*state, &other, bytes, STORE_DOCUMENT_MAX + 1, &reason), HQ_ELIMIT);
+    free(bytes);
+}
+
 /* --- what expires --- */
 
 enum { KEEP_BRIEFLY_MS = 1 };
@@ -592,12 +617,14 @@ static void what_has_expired_is_not_found_and_is_swept(void **state)
     assert_done(store_put_result(brief, &key, document, &reason));
     assert_done(store_put_partials(brief, &program, partials, COUNT, &reason));
     assert_done(store_put_journal(brief, &key, document, &reason));
+    assert_done(store_put_body(brief, &key, "body", 4, &reason));
     wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
     assert_error(store_get_result(brief, &key, &got, &reason), HQ_ENOTFOUND);
+    assert_error(store_get_body(brief, &key, &(hq_buffer){0}, &reason), HQ_ENOTFOUND);
     assert_int_equal(suite_count(brief, &program, partials, COUNT), 0);
     assert_int_equal(count_plans(brief, plans, COUNT), 0);
     assert_done(store_sweep(brief, &removed, &reason));
-    assert_int_equal(removed, 2 + COUNT); /* a result, a pack of partials, and the plans */
+    assert_int_equal(removed, 3 + COUNT); /* a result, a pack of partials, a body, and the plans */
     assert_done(store_sweep(brief, &removed, &reason));
     assert_int_equal(removed, 0);
     assert_done(store_get_journal(brief, &key, &got, &reason));
@@ -662,6 +689,7 @@ int suite_run(const char *at)
         cmocka_unit_test_setup_teardown(a_thousand_plans_come_back_as_they_were_put, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plan_is_replaced_by_any_other_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(large_plans_are_kept_and_too_large_ones_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_body_comes_back_and_outlives_a_flush, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_expired_is_not_found_and_is_swept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_expires_leaves_the_rest_and_gives_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(datasets_are_kept_by_name_until_they_are_removed, set_up, tear_down),
