@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+import shutil
 import sys
 
 import numpy
@@ -27,6 +28,7 @@ for event in events:
 def write_files(folder):
     """Files of one event each, x being 0 to 9 in turn, with names of NAME_BYTES that do not follow from one another."""
     one, generator = folder / "one.root", random.Random(1)
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     contents = []
     for x in range(10):
@@ -48,7 +50,9 @@ class Mixin:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.paths = write_files(pathlib.Path.cwd() / cls.__name__ / "data")
+        folder = pathlib.Path.cwd() / cls.__name__ / "data"
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.paths = write_files(folder)
         cls.list = pathlib.Path.cwd() / cls.__name__ / "list.txt"
         cls.list.write_text("# one file a line\n" + "".join(f"{path}\n" for path in cls.paths), "utf-8")
 
