@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "broker/internal.h"
 
+enum { FIRST_SPEC_BYTES = 8192 };
+
 static void query_start(hq_query *query, hq_lookup *lookup);
 
 const char *query_state_name(hq_query_state state)
@@ -415,6 +417,16 @@ static void finished(void *context, hq_error error, const char *detail)
     query_release(query);
 }
 
+/* A path that is longer than any file system has it is cut, between two characters: a node has bounds. */
+static void append_first_spec(bson_t *document, const hq_query *query)
+{
+    size_t length = strlen(query->first_spec);
+    if (length > FIRST_SPEC_BYTES)
+        for (length = FIRST_SPEC_BYTES; length > 0 && ((uint8_t)query->first_spec[length] & 0xc0) == 0x80;)
+            length--;
+    bson_append_utf8(document, "dataset", -1, query->first_spec, (int)length);
+}
+
 static void query_finish(hq_query *query)
 {
     char fingerprint[HQ_HASH_TEXT];
@@ -424,11 +436,21 @@ static void query_finish(hq_query *query)
     BSON_APPEND_UTF8(&document, "fingerprint", fingerprint);
     BSON_APPEND_INT64(&document, "subtasks", (int64_t)query->dataset->partition_count);
     BSON_APPEND_INT64(&document, "entries", (int64_t)query->entries);
+    BSON_APPEND_INT64(&document, "stored", query->stored);
+    BSON_APPEND_UTF8(&document, "name", query->name);
+    BSON_APPEND_UTF8(&document, "user", query->user);
+    BSON_APPEND_INT32(&document, "priority", query->priority);
+    append_first_spec(&document, query);
+    BSON_APPEND_INT64(&document, "specs", query->spec_count);
+    BSON_APPEND_UTF8(&document, "broker", query->broker->id_text);
     if (query->error) {
         BSON_APPEND_UTF8(&document, "code", hq_error_name(query->error));
         BSON_APPEND_UTF8(&document, "text", query->reason.text);
     }
+    BSON_APPEND_DATE_TIME(&document, "submitted", query->submitted_wall_ms);
     BSON_APPEND_DATE_TIME(&document, "finished", hq_wall_ms());
+    if (query->is_kept)
+        BSON_APPEND_DATE_TIME(&document, "expires", hq_wall_ms() + query->broker->settings.keep_ms);
     query->place = PLACE_FINISHING;
     query_hold(query);
     coordinator_finish(query->broker->coordinator, query->entry, bson_get_data(&document), document.len, finished,

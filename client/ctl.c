@@ -85,6 +85,12 @@ static const hq_option options[] = {
      .offset = AT(limit),
      .fallback = "20",
      .help = "How many lines of what is stored or finished, the newest first; 0 for all."},
+    {.name = "all",
+     .letter = 'a',
+     .kind = HQ_OPTION_FLAG,
+     .offset = AT(wants_all),
+     .is_command_only = true,
+     .help = "As --limit 0."},
     HQ_OPTION_LOG_LEVEL(AT(log_level), "error"),
     {.kind = HQ_OPTION_GROUP, .help = "What to do"},
     {.name = "yes",
@@ -176,10 +182,10 @@ static const struct {
     int (*run)(const hq_ctl *ctl);
 } commands[] = {
     {"status", 0, 0, "status [--json] [--watch]", ctl_status},
-    {"queries", 0, 0, "queries [--json]", ctl_queries},
+    {"queries", 0, 0, "queries [--all] [--json]", ctl_queries},
     {"cancel", 1, SIZE_MAX, "cancel ID...", ctl_cancel},
     {"drain", 1, SIZE_MAX, "drain WORKER... [--wait]", ctl_drain},
-    {"stored", 0, 0, "stored [--dataset TEXT] [--json]", ctl_stored},
+    {"stored", 0, 0, "stored [--dataset TEXT] [--all] [--json]", ctl_stored},
     {"flush", 0, SIZE_MAX, "flush [ID...] [--results] [--partials] [--plans] [--dataset TEXT] [--yes]", ctl_flush},
     {"datasets", 0, SIZE_MAX, "datasets [list | add NAME FILE... | show NAME | remove NAME...]", ctl_datasets},
     {"init", 0, 0, "init [--wipe [--yes] [--force]]", ctl_init},
@@ -277,6 +283,8 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     hq_log_set_level((hq_level)ctl.log_level);
+    if (ctl.wants_all)
+        ctl.limit = 0;
     if (ctl.watches)
         signals_block();
     socket_prepare_process();

@@ -346,20 +346,26 @@ int ctl_status(const hq_ctl *ctl)
     return code;
 }
 
-/* Brokers and store are asked one after the other, and either is told of if the other is away. */
+/* Coordinator, brokers and store are asked one after the other, and what some know is told if others are away. Brokers
+ * cannot be found without the coordinator, which need be waited for once only. */
 int ctl_queries(const hq_ctl *ctl)
 {
     hq_fleet *fleet = NULL;
     json_t *finished = NULL;
-    int code = ctl->is_local ? CTL_DONE : open_and_ask(ctl, &fleet);
+    hq_done_list done = {0};
+    bool asks_coordinator = !ctl->is_local && !ctl->broker;
+    int code = asks_coordinator ? ctl_find_done(ctl, &done) : CTL_DONE;
+    if (code == CTL_DONE && !ctl->is_local)
+        code = open_and_ask(ctl, &fleet);
     if (fleet && !ctl->wants_json) {
         print_queries(fleet);
         putchar('\n');
     }
-    int its_code = ctl_finished(ctl, ctl->wants_json ? &finished : NULL);
+    int its_code = ctl_finished(ctl, &done, ctl->wants_json ? &finished : NULL);
     if (ctl->wants_json && (fleet || finished))
         ctl_print_json(ctl, json_pack("{s:o, s:o}", "running", fleet ? queries_to_json(fleet) : json_null(), "finished",
                                       finished ? finished : json_null()));
+    done_clear(&done);
     fleet_close(&fleet);
     return its_code > code ? its_code : code;
 }

@@ -1,4 +1,4 @@
-/* hq-ctl's commands that look into the store: stored, flush, and the finished half of queries. */
+/* hq-ctl's commands that look into the store: stored and flush. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -7,7 +7,6 @@
 #include "client/find.h"
 #include "client/table.h"
 
-enum { SHORT_ID = 8 };
 static const int64_t KEEP_MS = 86400000; /* nothing that expires is written here */
 
 int ctl_open_store(const hq_ctl *ctl, hq_store **store_r)
@@ -33,92 +32,33 @@ int64_t ctl_number_of(const bson_t *document, const char *key)
     return BSON_ITER_HOLDS_DATE_TIME(&at) ? bson_iter_date_time(&at) : bson_iter_as_int64(&at);
 }
 
-/* What anybody has written there may be anything: a text that is no UTF-8 is none. */
-static json_t *text_json(const char *text)
+json_t *ctl_text_json(const char *text)
 {
     json_t *value = json_string(text);
     return value ? value : json_null();
 }
 
-static void set_text(json_t *object, const bson_t *document, const char *key)
+void ctl_set_text(json_t *object, const bson_t *document, const char *key)
 {
-    json_object_set_new(object, key, text_json(ctl_text_of(document, key)));
+    json_object_set_new(object, key, ctl_text_json(ctl_text_of(document, key)));
 }
 
-static void set_number(json_t *object, const bson_t *document, const char *key)
+void ctl_set_number(json_t *object, const bson_t *document, const char *key)
 {
-    json_object_set_new(object, key, json_integer((json_int_t)ctl_number_of(document, key)));
+    bool has_field = bson_has_field(document, key);
+    json_object_set_new(object, key, has_field ? json_integer((json_int_t)ctl_number_of(document, key)) : json_null());
 }
 
-static void add_short(hq_table *table, const char *id)
+void ctl_add_short(hq_table *table, const char *id)
 {
-    table_add_own(table, hq_strndup(id, SHORT_ID));
+    table_add_own(table, hq_strndup(id, CTL_SHORT_ID));
 }
 
-/* "/data/z-00.root and 7 more" */
-static void add_dataset(hq_table *table, const bson_t *document)
+void ctl_add_dataset(hq_table *table, const bson_t *document)
 {
     long long specs = (long long)ctl_number_of(document, "specs");
     const char *first = ctl_text_of(document, "dataset");
     table_add_own(table, specs > 1 ? hq_format("%s and %lld more", first, specs - 1) : hq_strdup(first));
-}
-
-/* ---- queries that are done ---- */
-
-typedef struct journal {
-    hq_table *table;
-    json_t *list;
-} journal;
-
-static void take_entry(void *context, const hq_stored *stored)
-{
-    static const char *const texts[] = {"name", "user", "dataset", "state", "code", "reason", "broker", "fingerprint"};
-    static const char *const numbers[] = {"specs",   "submitted",  "priority", "subtasks",   "entries",     "stored",
-                                          "plan_ms", "compute_ms", "total_ms", "read_bytes", "cached_bytes"};
-    const journal *j = context;
-    const bson_t *document = stored->document;
-    if (j->list) {
-        json_t *entry = json_pack("{s:o}", "query", text_json(stored->id));
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-            set_text(entry, document, texts[i]);
-        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-            set_number(entry, document, numbers[i]);
-        json_array_append_new(j->list, entry);
-        return;
-    }
-    add_short(j->table, stored->id);
-    table_add(j->table, ctl_text_of(document, "user"));
-    table_add(j->table, ctl_text_of(document, "state"));
-    table_add(j->table, strcmp(ctl_text_of(document, "code"), "ok") == 0 ? "" : ctl_text_of(document, "code"));
-    table_add_own(j->table, table_date(ctl_number_of(document, "submitted")));
-    table_add_own(j->table, table_span(ctl_number_of(document, "total_ms")));
-    table_add_own(j->table, table_count(ctl_number_of(document, "entries")));
-    table_add_own(j->table, table_share(ctl_number_of(document, "stored"), ctl_number_of(document, "subtasks")));
-    table_add(j->table, ctl_base_name(ctl_text_of(document, "name")));
-    add_dataset(j->table, document);
-}
-
-int ctl_finished(const hq_ctl *ctl, json_t **list_r)
-{
-    hq_store *store = NULL;
-    hq_reason reason = {{0}};
-    int code = ctl_open_store(ctl, &store);
-    if (!store)
-        return code;
-    journal j = {.list = list_r ? json_array() : NULL};
-    j.table = list_r ? NULL : table_new("QUERY USER STATE CODE SUBMITTED >TOOK >ENTRIES >FROM_STORE NAME DATASET");
-    hq_error error = store_list(store, HQ_COLLECTION_QUERIES, (size_t)ctl->limit, take_entry, &j, &reason);
-    store_close(&store);
-    if (error) {
-        code = ctl_complain(error, &reason);
-        json_decref(j.list);
-    } else if (list_r) {
-        *list_r = j.list;
-    } else {
-        table_print(j.table, stdout);
-    }
-    table_free(&j.table);
-    return code;
 }
 
 /* ---- what is stored ---- */
@@ -176,12 +116,12 @@ static json_t *result_to_json(const result *r)
     static const char *const texts[] = {"query", "name", "user", "dataset", "program"};
     static const char *const numbers[] = {"specs", "entries", "subtasks", "finished"};
     bson_iter_t at;
-    json_t *object = json_pack("{s:o, s:I, s:I}", "fingerprint", text_json(r->id), "bytes", (json_int_t)r->bytes,
+    json_t *object = json_pack("{s:o, s:I, s:I}", "fingerprint", ctl_text_json(r->id), "bytes", (json_int_t)r->bytes,
                                "expires", (json_int_t)r->expires_ms);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        set_text(object, r->document, texts[i]);
+        ctl_set_text(object, r->document, texts[i]);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        set_number(object, r->document, numbers[i]);
+        ctl_set_number(object, r->document, numbers[i]);
     bool has_seconds = bson_iter_init_find(&at, r->document, "seconds") && BSON_ITER_HOLDS_DOUBLE(&at);
     json_object_set_new(object, "seconds", has_seconds ? json_real(bson_iter_double(&at)) : json_null());
     return object;
@@ -198,15 +138,15 @@ static void print_results(const stock *s)
     hq_table *table = table_new("FINGERPRINT QUERY FINISHED >EXPIRES_IN >SIZE >ENTRIES USER NAME DATASET");
     for (size_t i = 0; i < shown(s); i++) {
         const result *r = &s->results[i];
-        table_add_own(table, hq_strndup(r->id, 2 * SHORT_ID));
-        add_short(table, r->query);
+        table_add_own(table, hq_strndup(r->id, 2 * CTL_SHORT_ID));
+        ctl_add_short(table, r->query);
         table_add_own(table, table_date(ctl_number_of(r->document, "finished")));
         table_add_own(table, table_span(r->expires_ms > now_ms ? r->expires_ms - now_ms : 0));
         table_add_own(table, table_bytes(r->bytes));
         table_add_own(table, table_count(ctl_number_of(r->document, "entries")));
         table_add(table, ctl_text_of(r->document, "user"));
         table_add(table, ctl_base_name(ctl_text_of(r->document, "name")));
-        add_dataset(table, r->document);
+        ctl_add_dataset(table, r->document);
     }
     table_print(table, stdout);
     table_free(&table);

@@ -46,6 +46,8 @@ typedef struct hq_store_class {
     /* The documents given may hold _id, expires, size and binary fields. */
     hq_error (*list)(hq_store *store, hq_collection from, int64_t now_ms, size_t limit, hq_store_listed *each,
                      void *context, hq_reason *reason);
+    hq_error (*get_expiry)(hq_store *store, hq_collection from, const char *id, int64_t now_ms, int64_t *expires_ms_r,
+                           hq_reason *reason);
     hq_error (*remove)(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason);
     hq_error (*sweep)(hq_store *store, int64_t now_ms, uint64_t *removed_r, hq_reason *reason);
     hq_error (*flush)(hq_store *store, hq_reason *reason);

@@ -233,13 +233,13 @@ static bool is_expired(const bson_t *document, int64_t now_ms)
            bson_iter_date_time(&at) <= now_ms;
 }
 
-static hq_error mongo_get(hq_store *base, hq_collection from, const char *key, int64_t now_ms, bson_t **document_r,
-                          hq_reason *reason)
+/* The document of that key, as options say. */
+static hq_error find_one(mongo_store *store, hq_collection from, const char *key, int64_t now_ms, const bson_t *options,
+                         bson_t **document_r, hq_reason *reason)
 {
-    mongo_store *store = (mongo_store *)base;
     mongoc_collection_t *collection = mongoc_client_get_collection(store->client, store->database,
                                                                    collection_name(from));
-    bson_t *selector = BCON_NEW("_id", BCON_UTF8(key)), *options = BCON_NEW("limit", BCON_INT64(1));
+    bson_t *selector = BCON_NEW("_id", BCON_UTF8(key));
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, selector, options, NULL);
     const bson_t *document;
     bson_error_t error;
@@ -251,10 +251,33 @@ static hq_error mongo_get(hq_store *base, hq_collection from, const char *key, i
     else
         result = hq_fail(reason, HQ_ENOTFOUND, "no %s in %s of %s", key, collection_name(from), store->where);
     mongoc_cursor_destroy(cursor);
-    bson_destroy(options);
     bson_destroy(selector);
     mongoc_collection_destroy(collection);
     return result;
+}
+
+static hq_error mongo_get(hq_store *base, hq_collection from, const char *key, int64_t now_ms, bson_t **document_r,
+                          hq_reason *reason)
+{
+    bson_t *options = BCON_NEW("limit", BCON_INT64(1));
+    hq_error error = find_one((mongo_store *)base, from, key, now_ms, options, document_r, reason);
+    bson_destroy(options);
+    return error;
+}
+
+static hq_error mongo_get_expiry(hq_store *base, hq_collection from, const char *id, int64_t now_ms,
+                                 int64_t *expires_ms_r, hq_reason *reason)
+{
+    bson_t *options = BCON_NEW("limit", BCON_INT64(1), "projection", "{", "expires", BCON_INT32(1), "}");
+    bson_t *document = NULL;
+    bson_iter_t at;
+    hq_error error = find_one((mongo_store *)base, from, id, now_ms, options, &document, reason);
+    if (!error && bson_iter_init_find(&at, document, "expires") && BSON_ITER_HOLDS_DATE_TIME(&at))
+        *expires_ms_r = bson_iter_date_time(&at);
+    if (document)
+        bson_destroy(document);
+    bson_destroy(options);
+    return error;
 }
 
 /* Whatever wrote it: only a string _id and a binary field make a pack. */
@@ -632,8 +655,9 @@ static char *describe(const mongoc_uri_t *uri, const char *database)
 hq_error mongo_open(const char *address, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        mongo_close,     mongo_prepare,   mongo_get,  mongo_put,    mongo_put_packs, mongo_each_pack,
-        mongo_put_plans, mongo_get_plans, mongo_list, mongo_remove, mongo_sweep,     mongo_flush,
+        mongo_close,     mongo_prepare,   mongo_get,       mongo_put,  mongo_put_packs,
+        mongo_each_pack, mongo_put_plans, mongo_get_plans, mongo_list, mongo_get_expiry,
+        mongo_remove,    mongo_sweep,     mongo_flush,
     };
     bson_error_t error;
     mongoc_init(); /* both may be called again and again, from any thread */

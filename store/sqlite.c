@@ -460,6 +460,28 @@ static hq_error sqlite_list(hq_store *base, hq_collection from, int64_t now_ms, 
     return error;
 }
 
+static hq_error sqlite_get_expiry(hq_store *base, hq_collection from, const char *id, int64_t now_ms,
+                                  int64_t *expires_ms_r, hq_reason *reason)
+{
+    sqlite_store *store = (sqlite_store *)base;
+    sqlite3_stmt *statement;
+    hq_error error = prepare_for(store, from, "SELECT expires FROM", "WHERE id = ?1 AND (expires = 0 OR expires > ?2)",
+                                 &statement, "listing", reason);
+    if (error != HQ_OK)
+        return error;
+    bind_text(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, now_ms);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *expires_ms_r = sqlite3_column_int64(statement, 0);
+    else if (code == SQLITE_DONE)
+        error = hq_fail(reason, HQ_ENOTFOUND, "no %s in %s of %s", id, collection_name(from), store->path);
+    else
+        error = fail(store, "listing", reason);
+    sqlite3_finalize(statement);
+    return error;
+}
+
 static hq_error sqlite_remove(hq_store *base, hq_collection from, const char *id, uint64_t *removed_r,
                               hq_reason *reason)
 {
@@ -521,8 +543,9 @@ static hq_error sqlite_flush(hq_store *base, hq_reason *reason)
 hq_error sqlite_open(const char *path, int timeout_ms, hq_store **store_r, hq_reason *reason)
 {
     static const hq_store_class class = {
-        sqlite_store_close, sqlite_prepare,   sqlite_get,  sqlite_put,    sqlite_put_packs, sqlite_each_pack,
-        sqlite_put_plans,   sqlite_get_plans, sqlite_list, sqlite_remove, sqlite_sweep,     sqlite_flush,
+        sqlite_store_close, sqlite_prepare,   sqlite_get,       sqlite_put,  sqlite_put_packs,
+        sqlite_each_pack,   sqlite_put_plans, sqlite_get_plans, sqlite_list, sqlite_get_expiry,
+        sqlite_remove,      sqlite_sweep,     sqlite_flush,
     };
     bool is_empty = false, is_memory = strcmp(path, ":memory:") == 0;
     sqlite_store *store = hq_calloc(1, sizeof *store);

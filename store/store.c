@@ -268,6 +268,12 @@ hq_error store_list(hq_store *store, hq_collection from, size_t limit, hq_store_
     return store->class->list(store, from, hq_wall_ms(), limit, give_listed, &l, reason);
 }
 
+hq_error store_get_expiry(hq_store *store, hq_collection from, const char *id, int64_t *expires_ms_r, hq_reason *reason)
+{
+    *expires_ms_r = 0;
+    return store->class->get_expiry(store, from, id, hq_wall_ms(), expires_ms_r, reason);
+}
+
 hq_error store_remove(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason)
 {
     *removed_r = 0;

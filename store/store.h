@@ -102,6 +102,9 @@ typedef struct hq_stored {
 typedef void hq_store_listed(void *context, const hq_stored *stored);
 hq_error store_list(hq_store *store, hq_collection from, size_t limit, hq_store_listed *each, void *context,
                     hq_reason *reason);
+/* When what has that _id expires; 0: never. HQ_ENOTFOUND if it is not there (any more). */
+hq_error store_get_expiry(hq_store *store, hq_collection from, const char *id, int64_t *expires_ms_r,
+                          hq_reason *reason);
 /* Deletes what has that id (see hq_stored), or, with NULL, everything; *removed_r counts documents. */
 hq_error store_remove(hq_store *store, hq_collection from, const char *id, uint64_t *removed_r, hq_reason *reason);
 

@@ -121,10 +121,19 @@ static void a_result_comes_back_as_it_was_put(void **state)
     bson_t *put = some_document(1), *got = NULL;
     assert_error(store_get_result(*state, &key, &got, &reason), HQ_ENOTFOUND);
     assert_null(got);
+    int64_t begun_ms = hq_wall_ms(), expires_ms;
+    char id[HQ_HASH_TEXT];
+    hash_to_text(&key, id);
+    assert_error(store_get_expiry(*state, HQ_COLLECTION_RESULTS, id, &expires_ms, &reason), HQ_ENOTFOUND);
     assert_done(store_put_result(*state, &key, put, &reason));
     assert_done(store_get_result(*state, &key, &got, &reason));
     assert_same(got, put);
     assert_error(store_get_result(*state, &other, &(bson_t *){NULL}, &reason), HQ_ENOTFOUND);
+    assert_done(store_get_expiry(*state, HQ_COLLECTION_RESULTS, id, &expires_ms, &reason));
+    assert_true(expires_ms >= begun_ms + KEEP_MS && expires_ms <= hq_wall_ms() + KEEP_MS);
+    assert_done(store_put_journal(*state, &key, put, &reason));
+    assert_done(store_get_expiry(*state, HQ_COLLECTION_QUERIES, id, &expires_ms, &reason));
+    assert_int_equal(expires_ms, 0);
     bson_destroy(got);
     bson_destroy(put);
 }
@@ -620,6 +629,10 @@ static void what_has_expired_is_not_found_and_is_swept(void **state)
     assert_done(store_put_body(brief, &key, "body", 4, &reason));
     wait_until_past(hq_wall_ms() + KEEP_BRIEFLY_MS);
     assert_error(store_get_result(brief, &key, &got, &reason), HQ_ENOTFOUND);
+    int64_t expires_ms;
+    char id[HQ_HASH_TEXT];
+    hash_to_text(&key, id);
+    assert_error(store_get_expiry(brief, HQ_COLLECTION_RESULTS, id, &expires_ms, &reason), HQ_ENOTFOUND);
     assert_error(store_get_body(brief, &key, &(hq_buffer){0}, &reason), HQ_ENOTFOUND);
     assert_int_equal(suite_count(brief, &program, partials, COUNT), 0);
     assert_int_equal(count_plans(brief, plans, COUNT), 0);

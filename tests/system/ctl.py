@@ -255,6 +255,60 @@ class Ctl(harness.ClusterTest):
         os.close(ours)
         return reply
 
+    # --- queries that are done ---
+
+    def finished(self, *options, code=0):
+        process = self.start_ctl("queries", "--json", *options)
+        self.assertEqual(code, process.wait(), process.stderr)
+        return json.loads(process.stdout)["finished"]
+
+    def test_what_is_done_outlives_the_broker_and_the_journal(self):
+        broker = self.start_broker("--keep", "2h")
+        self.start_workers(1)
+        asked = [self.ask(*self.some, name=f"done-{bins}.py", bins=bins).metadata["hq_query"] for bins in (20, 30, 40)]
+        self.ask(*self.some, name="done-40.py", bins=40)  # of the journal alone: nothing was computed
+        wait_until(lambda: self.database.queries.count_documents({}) == 4, "the journal")
+        told = self.finished()
+        self.assertEqual(sorted(asked), sorted(entry["query"] for entry in told[1:]))
+        self.assertEqual(asked[::-1], [entry["query"] for entry in told[1:]], "the newest first")
+        self.assertEqual([2], sorted({entry["specs"] for entry in told}))
+        self.assertEqual(told[0]["fingerprint"], told[1]["fingerprint"])
+
+        self.assertEqual(0, broker.end())
+        self.database.queries.drop()
+        wait_until(lambda: not self.children("brokers"), "the broker's node to go")
+        self.assertEqual(asked[::-1], [entry["query"] for entry in self.finished(code=3)], "though no broker is there")
+        self.start_broker()
+        for options in (), ("--store", "none"):
+            told = self.finished(*options)
+            self.assertEqual(asked[::-1], [entry["query"] for entry in told])
+            for entry in told:
+                self.assertEqual(("SUCCESSFUL", 2 * events.BASKETS, 2 * events.FILE_ENTRIES, 2, self.some[0], 500),
+                                 tuple(entry[key] for key in ("state", "subtasks", "entries", "specs", "dataset", "priority")))
+                self.assertTrue(entry["name"].endswith(".py") and entry["user"], entry)
+                self.assertLessEqual(entry["submitted"], entry["finished"])
+                self.assertAlmostEqual(entry["finished"] + 2 * 3600e3, entry["expires"], delta=60e3)
+        self.assertEqual(asked[:0:-1], [entry["query"] for entry in self.finished("--limit", "2")])
+        self.assertEqual(asked[::-1], [entry["query"] for entry in self.finished("--limit", "2", "--all")])
+        table = self.ctl("queries").stdout
+        self.assertRegex(table, rf"{asked[0][:8]} .* SUCCESSFUL .* 1 h 5\d m .* done-20.py ")
+
+        # What was flushed is not stored any more, whatever was thought when the query was done.
+        self.ctl("flush", asked[1], "--yes")
+        self.assertEqual([False, True, False], [entry["expires"] is None for entry in self.finished()])
+
+    def test_a_failure_is_told_with_its_reason(self):
+        self.start_broker()
+        self.start_workers(1)
+        query = self.folder / "wrong.py"
+        query.write_text("from hist import Hist, axis\nh = Hist(axis.Regular(2, 0, 1))\n"
+                         "for event in events:\n    h.fill([event.pt1][int(event.pt1) + 7])\n", "utf-8")
+        self.start_submit(query, *self.some).wait(code=1)
+        self.database.queries.drop()
+        (entry,) = self.finished("--store", "none")
+        self.assertEqual(("FAILED", "query", None), (entry["state"], entry["code"], entry["expires"]))
+        self.assertIn("out of range", entry["reason"])
+
     # --- the store ---
 
     @property
