@@ -16,6 +16,7 @@ enum {
     BACK_FRAME = 1 << 30,
     DONE_DAYS = 1,
     MERGERS = 2,
+    LOOKERS = 4, /* a question that the store is slow to answer holds up no others unless there are so many */
     PLANNERS = 4 /* so that one client's many files do not keep the others waiting */
 };
 
@@ -197,6 +198,8 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
         broker->plan_stores = plan_stores_new(&broker->settings);
         broker->planner = jobs_new(PLANNERS);
         broker->keeper = jobs_new(1); /* a store is one thread's */
+        broker->look_stores = handles_new(settings->store, (int)settings->store_timeout_ms, settings->keep_ms);
+        broker->lookers = jobs_new(LOOKERS);
         broker->mergers = jobs_new(MERGERS);
         keep_prepare(broker);
         error = join_coordinator(broker, reason);
@@ -217,10 +220,12 @@ void broker_free(hq_broker **broker_p)
     /* The coordinator first: it calls nobody back after this. Then the jobs, whose ends still find their queries. */
     coordinator_close(&broker->coordinator);
     jobs_free(&broker->planner);
+    jobs_free(&broker->lookers);
     jobs_free(&broker->mergers);
     remote_free(&broker->remote);
     jobs_free(&broker->keeper);
     plan_stores_free(&broker->plan_stores);
+    handles_free(&broker->look_stores);
     keep_free(broker);
     for (size_t i = 0; i < broker->active_count; i++)
         query_free(&broker->active[i]);
@@ -334,7 +339,7 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
         {zsock_resolve(broker->back), 0, ZMQ_POLLIN, 0}, {zsock_resolve(broker->front), 0, ZMQ_POLLIN, 0},
         {NULL, broker->stop_fd, ZMQ_POLLIN, 0},          {NULL, coordinator_fd(broker->coordinator), ZMQ_POLLIN, 0},
         {NULL, jobs_fd(broker->planner), ZMQ_POLLIN, 0}, {NULL, jobs_fd(broker->keeper), ZMQ_POLLIN, 0},
-        {NULL, jobs_fd(broker->mergers), ZMQ_POLLIN, 0},
+        {NULL, jobs_fd(broker->mergers), ZMQ_POLLIN, 0}, {NULL, jobs_fd(broker->lookers), ZMQ_POLLIN, 0},
     };
     for (;;) {
         long wait_ms = tick(broker, hq_now_ms());
@@ -354,6 +359,8 @@ hq_error broker_run(hq_broker *broker, hq_reason *reason)
             jobs_dispatch(broker->keeper);
         if (items[6].revents)
             jobs_dispatch(broker->mergers);
+        if (items[7].revents)
+            jobs_dispatch(broker->lookers);
         workers_hand_out(broker);
         query_bury(broker);
     }

@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "broker/broker.h"
+#include "broker/handles.h"
 #include "broker/jobs.h"
 #include "broker/schedule.h"
 #include "broker/shared.h"
@@ -191,8 +192,9 @@ struct hq_broker {
     bool is_connected; /* to the coordinator */
     hq_store *store;   /* the store thread's only; NULL for "none" */
     hq_remote *remote; /* the planners' */
-    hq_jobs *planner, *keeper, *mergers;
+    hq_jobs *planner, *keeper, *lookers, *mergers;
     hq_plan_stores *plan_stores; /* the planners' */
+    hq_handles *look_stores;     /* the lookers' */
     hq_scheduler *scheduler;
     int stop_fd;
     bool is_stopping;
@@ -210,6 +212,7 @@ struct hq_broker {
     zhashx_t *node_by_peer;
 
     size_t partial_bytes_waiting, plan_bytes_waiting;
+    struct hq_bundle *bundles;        /* of partials that the keeper has */
     size_t merging;                   /* answers that the mergers have or will get */
     hq_outcome_job *waiting_outcomes; /* for the store to be there */
     int64_t heard_us;                 /* when the answers that are just being counted came */

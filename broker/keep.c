@@ -1,4 +1,5 @@
-/* broker/keep.c - the jobs of the store's thread: what is there already, what is to be kept. */
+/* broker/keep.c - the jobs that ask the store, the lookers' and the keeper's: what is there already, what is to be
+ * kept. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -46,6 +47,17 @@ void keep_sweep(hq_broker *broker)
     if (broker->store)
         jobs_give(broker->keeper, sweep_run, nothing_more, broker);
 }
+
+/* Partials on their way to the store. */
+typedef struct hq_bundle {
+    struct hq_bundle *next, **back; /* of the broker's */
+    hq_query *query;
+    hq_partial *partials;
+    size_t count, size; /* size: of their bytes together */
+    hq_buffer bytes;
+    hq_arrival *arrivals; /* that hold the bytes of the large ones */
+    hq_error error;
+} bundle;
 
 /* ---- before a query starts: the whole result, or partials of its partitions ---- */
 
@@ -122,11 +134,9 @@ hq_shared *keep_read_result(const bson_t *document, uint64_t *entries_r)
     return shared_new(&copy);
 }
 
-static void lookup_run(void *context)
+static void look_up(hq_lookup *lookup, hq_store *store)
 {
-    hq_lookup *lookup = context;
     const hq_query *query = lookup->query;
-    hq_store *store = query->broker->store;
     hq_reason reason = {{0}};
     bson_t *document = NULL;
     hq_error error = store_get_result(store, &query->fingerprint, &document, &reason);
@@ -141,6 +151,27 @@ static void lookup_run(void *context)
                reason.text);
 }
 
+/* In the keeper's thread, and in a looker's. */
+static void lookup_run(void *context)
+{
+    hq_lookup *lookup = context;
+    look_up(lookup, lookup->query->broker->store);
+}
+
+static void lookup_run_aside(void *context)
+{
+    hq_lookup *lookup = context;
+    hq_handles *handles = lookup->query->broker->look_stores;
+    hq_store *store = NULL;
+    hq_reason reason = {{0}};
+    if (handles_take(handles, &store, &reason))
+        hq_log(HQ_LOG_WARN, "broker", "query %s: the store was not asked, everything is computed: %s",
+               lookup->query->id_text, reason.text);
+    else
+        look_up(lookup, store);
+    handles_give(handles, store);
+}
+
 static void lookup_end(void *context)
 {
     hq_lookup *lookup = context;
@@ -153,24 +184,42 @@ static void lookup_end(void *context)
     query_release(query);
 }
 
+static bool is_same_program(const hq_query *one, const hq_query *other)
+{
+    return memcmp(&one->program_print, &other->program_print, sizeof one->program_print) == 0;
+}
+
+/* Whether the keeper has partials or a result of its program that are not written yet: of a query that was cancelled or
+ * that has just ended. */
+static bool is_being_written(const hq_query *query)
+{
+    const hq_broker *broker = query->broker;
+    for (const bundle *batch = broker->bundles; batch; batch = batch->next)
+        if (is_same_program(batch->query, query))
+            return true;
+    for (size_t i = 0; i < broker->active_count; i++) {
+        const hq_query *other = broker->active[i];
+        if (other->state == QUERY_SUCCESSFUL && !other->is_settled && is_same_program(other, query))
+            return true;
+    }
+    return false;
+}
+
+/* Beside what the keeper does, so that a slow answer holds up no other query; behind it if it is about what is just
+ * being written, or if there is but one handle. */
 void keep_look_up(hq_query *query)
 {
+    hq_broker *broker = query->broker;
     hq_lookup *lookup = hq_calloc(1, sizeof *lookup);
     lookup->query = query;
     query_hold(query);
-    jobs_give(query->broker->keeper, lookup_run, lookup_end, lookup);
+    if (broker->look_stores && !is_being_written(query))
+        jobs_give(broker->lookers, lookup_run_aside, lookup_end, lookup);
+    else
+        jobs_give(broker->keeper, lookup_run, lookup_end, lookup);
 }
 
 /* ---- while it runs: partials ---- */
-
-typedef struct bundle {
-    hq_query *query;
-    hq_partial *partials;
-    size_t count, size; /* size: of their bytes together */
-    hq_buffer bytes;
-    hq_arrival *arrivals; /* that hold the bytes of the large ones */
-    hq_error error;
-} bundle;
 
 static void bundle_run(void *context)
 {
@@ -197,6 +246,9 @@ static void bundle_end(void *context)
 {
     bundle *batch = context;
     hq_query *query = batch->query;
+    *batch->back = batch->next;
+    if (batch->next)
+        batch->next->back = batch->back;
     query->broker->partial_bytes_waiting -= batch->size;
     if (batch->error)
         query->broker->counters.partials_lost += (int64_t)batch->count;
@@ -233,6 +285,11 @@ void keep_partials(hq_query *query)
     query->partial_arrivals = NULL;
     query->partial_count = query->partial_capacity = query->partial_size = 0;
     query->partial_bytes = (hq_buffer){0};
+    batch->next = query->broker->bundles;
+    batch->back = &query->broker->bundles;
+    if (batch->next)
+        batch->next->back = &batch->next;
+    query->broker->bundles = batch;
     query_hold(query);
     jobs_give(query->broker->keeper, bundle_run, bundle_end, batch);
 }

@@ -15,25 +15,19 @@ enum {
 };
 
 struct hq_plan_stores {
-    char *address;
-    int timeout_ms;
-    int64_t keep_ms;
+    hq_handles *handles;
     pthread_mutex_t lock; /* over what follows */
-    hq_store **idle;      /* handles that no planner has at the moment */
-    size_t idle_count, idle_capacity;
     int64_t away_until_ms;
 };
 
 hq_plan_stores *plan_stores_new(const hq_broker_settings *settings)
 {
-    if (strcmp(settings->store, "none") == 0 || strcmp(settings->store, "sqlite::memory:") == 0)
-        return NULL; /* a memory is one handle's: there is nothing for the planners to read */
+    int64_t timeout_ms = settings->store_timeout_ms < MOST_READ_MS ? settings->store_timeout_ms : MOST_READ_MS;
+    hq_handles *handles = handles_new(settings->store, (int)timeout_ms, settings->keep_ms);
+    if (!handles)
+        return NULL;
     hq_plan_stores *stores = hq_calloc(1, sizeof *stores);
-    stores->address = hq_strdup(settings->store);
-    stores->timeout_ms = (int)settings->store_timeout_ms;
-    if (stores->timeout_ms > MOST_READ_MS)
-        stores->timeout_ms = MOST_READ_MS;
-    stores->keep_ms = settings->keep_ms;
+    stores->handles = handles;
     pthread_mutex_init(&stores->lock, NULL);
     return stores;
 }
@@ -43,11 +37,8 @@ void plan_stores_free(hq_plan_stores **stores_p)
     hq_plan_stores *stores = *stores_p;
     if (!stores)
         return;
-    for (size_t i = 0; i < stores->idle_count; i++)
-        store_close(&stores->idle[i]);
+    handles_free(&stores->handles);
     pthread_mutex_destroy(&stores->lock);
-    free(stores->idle);
-    free(stores->address);
     free(stores);
     *stores_p = NULL;
 }
@@ -67,34 +58,15 @@ static void note_away(hq_plan_stores *stores)
     pthread_mutex_unlock(&stores->lock);
 }
 
-static hq_error take_store(hq_plan_stores *stores, hq_store **store_r, hq_reason *reason)
-{
-    pthread_mutex_lock(&stores->lock);
-    *store_r = stores->idle_count > 0 ? stores->idle[--stores->idle_count] : NULL;
-    pthread_mutex_unlock(&stores->lock);
-    return *store_r ? HQ_OK : store_open(stores->address, stores->timeout_ms, stores->keep_ms, store_r, reason);
-}
-
-static void give_store(hq_plan_stores *stores, hq_store *store)
-{
-    pthread_mutex_lock(&stores->lock);
-    HQ_GROW(stores->idle, stores->idle_count, stores->idle_capacity);
-    stores->idle[stores->idle_count++] = store;
-    pthread_mutex_unlock(&stores->lock);
-}
-
 hq_error plans_borrow(const hq_broker *broker, hq_store **store_r, hq_reason *reason)
 {
-    *store_r = NULL;
-    if (!broker->plan_stores)
-        return hq_fail(reason, HQ_ENOTFOUND, "there is no store that planners can read");
-    return take_store(broker->plan_stores, store_r, reason);
+    return handles_take(broker->plan_stores ? broker->plan_stores->handles : NULL, store_r, reason);
 }
 
 void plans_give_back(const hq_broker *broker, hq_store *store)
 {
     if (store)
-        give_store(broker->plan_stores, store);
+        handles_give(broker->plan_stores->handles, store);
 }
 
 /* In a planner's thread. A store that fails leaves files to be opened. */
@@ -105,15 +77,14 @@ static void look_up(void *context, const hq_hash *keys, size_t count, hq_shelf_t
     hq_reason reason = {{0}};
     if (is_away(stores))
         return;
-    hq_error error = take_store(stores, &store, &reason);
+    hq_error error = handles_take(stores->handles, &store, &reason);
     if (!error)
         error = store_get_plans(store, keys, count, take, taker, &reason);
     if (error) {
         note_away(stores);
         hq_log(HQ_LOG_WARN, "broker", "files are opened, as their plans cannot be had from the store: %s", reason.text);
     }
-    if (store)
-        give_store(stores, store);
+    handles_give(stores->handles, store);
 }
 
 hq_shared *plans_find_result(const hq_broker *broker, const hq_hash *fingerprint, uint64_t *entries_r)
@@ -126,7 +97,7 @@ hq_shared *plans_find_result(const hq_broker *broker, const hq_hash *fingerprint
     *entries_r = 0;
     if (!stores || is_away(stores))
         return NULL;
-    hq_error error = take_store(stores, &store, &reason);
+    hq_error error = handles_take(stores->handles, &store, &reason);
     if (!error)
         error = store_get_result(store, fingerprint, &document, &reason);
     if (!error)
@@ -135,8 +106,7 @@ hq_shared *plans_find_result(const hq_broker *broker, const hq_hash *fingerprint
         note_away(stores);
     if (document)
         bson_destroy(document);
-    if (store)
-        give_store(stores, store);
+    handles_give(stores->handles, store);
     return result;
 }
 
