@@ -26,7 +26,7 @@ def submit(folder, *files, expect=0, options=()):
     result = folder / "result.json"
     command = [BIN / "hq-submit", "--local", *options, "--json", result, folder / "query.py", *files]
     store = {"HQ_STORE": f"sqlite:{folder}/results.db", "no_proxy": "*"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **store})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **store})
     if done.returncode != 0 or expect != 0:
         assert done.returncode == expect, f"{files}: exit code {done.returncode}: {done.stderr}"
         return done.stderr
@@ -54,7 +54,7 @@ def main():
             ask(servers, folder, served)
         finally:
             servers.stdin.close()
-            servers.wait(timeout=20)
+            servers.wait(timeout=60)
 
 
 def ask(servers, folder, served):

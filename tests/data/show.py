@@ -22,7 +22,7 @@ failures = []
 
 
 def show(*arguments):
-    return subprocess.run([SHOW, *map(str, arguments)], capture_output=True, timeout=60, check=False)
+    return subprocess.run([SHOW, *map(str, arguments)], capture_output=True, timeout=600, check=False)
 
 
 def check(condition, *words):

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "store/backend.h"
 
-enum { TIMEOUT_MS = 20000, KEEP_MS = 3600 * 1000 };
+enum { TIMEOUT_MS = 60000, KEEP_MS = 3600 * 1000 };
 
 static const char *address; /* cmocka's group set-up takes no argument to hand it through */
 

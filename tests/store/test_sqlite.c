@@ -207,7 +207,7 @@ static void several_processes_share_a_file(void **state)
         if (pid > 0)
             continue;
         hq_store *own;
-        hq_error error = store_open("sqlite:shared.db", 20000, 3600000, &own, &reason);
+        hq_error error = store_open("sqlite:shared.db", 60000, 3600000, &own, &reason);
         for (int round = 0; round < ROUNDS && error == HQ_OK; round++)
             error = store_put_partials(own, &program, &partials[process * ROUNDS + round], 1, &reason);
         if (error != HQ_OK)
@@ -262,7 +262,7 @@ static void a_killed_writer_leaves_whole_partials(void **state)
     if (pid == 0) {
         hq_reason reason;
         hq_store *own;
-        if (store_open("sqlite:killed.db", 20000, 3600000, &own, &reason) != HQ_OK)
+        if (store_open("sqlite:killed.db", 60000, 3600000, &own, &reason) != HQ_OK)
             _exit(1);
         for (int i = 0;; i = (i + 1) % COUNT) {
             store_put_partials(own, &program, &partials[i], 1, &reason);

@@ -11,17 +11,17 @@ import time
 import servers
 
 
-def answers(server, timeout=5.0):
+def answers(server, timeout=60.0):
     try:
         with socket.create_connection(("127.0.0.1", server.port), timeout) as connection:
             connection.settimeout(timeout)
             connection.sendall(b"srvr")
-            return b"Mode:" in connection.recv(65536)
+            return b"Mode:" in b"".join(iter(lambda: connection.recv(65536), b""))  # to its end: it may come in pieces
     except OSError:
         return False
 
 
-def gone(pid, seconds=10):
+def gone(pid, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
