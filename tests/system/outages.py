@@ -88,7 +88,7 @@ class Outages(harness.ClusterTest):
 
     def test_broker_stops_in_the_middle(self):
         """Its clients are told, and a new broker goes on from what was computed."""
-        broker = self.start_broker()
+        broker = self.start_broker("--store-timeout", "20s")  # it has much to write at its end
         self.start_workers(2)
         answer = self.start_query()
         self.under_way()
@@ -96,7 +96,7 @@ class Outages(harness.ClusterTest):
         self.assertEqual(0, broker.end())
         answer.wait(code=1)
         self.assertIn("the broker is stopping", answer.process.stderr)
-        self.start_broker()
+        self.start_broker("--store-timeout", "20s")
         wait_until(lambda: self.status()["workers"] == 2, "the workers at the new broker")
         answer = self.start_query().wait()
         self.assert_as_oracle(answer, self.expected())
