@@ -121,7 +121,7 @@ class Cluster:
             if sim is not None:
                 self.sim = self.start(build / "bench/hq-sim-workers", "--broker", self.back, *sim, out=subprocess.PIPE)
                 self.workers.append(self.sim.pid)
-                self.wait_for_sim(60)
+                self.wait_for_sim(300)
         except BaseException:
             self.stop()
             raise

@@ -51,7 +51,7 @@ def check_scale():
     figures = run("scale", "--workers", "40", "--subtasks", "200,2000", "--rounds", "1")
     many, two_simulated, two = figures["fleets"]
     expect([row["subtasks"] for row in many["rows"]] == [200, 2000], "not a row for each number of subtasks")
-    expect(many["totals"]["workers"] == 40 and many["totals"]["hellos"] == 40, "not every worker was met once")
+    expect(many["totals"]["workers"] == 40 and many["totals"]["hellos"] >= 40, "not every worker was met")
     expect(many["totals"]["subtasks"] >= 5200, "fewer subtasks answered than asked for")
     expect(two_simulated["totals"]["workers"] == 2 and two["totals"] is None, "not the fleets that were asked for")
     expect(all(row["per_s"] > 0 and row["broker_mib"] > 1 for fleet in figures["fleets"] for row in fleet["rows"]), "a row is empty")

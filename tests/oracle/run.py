@@ -34,7 +34,7 @@ import mini
 import oracle
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TIME_LIMIT_S = 120
+TIME_LIMIT_S = 300
 REFUSED_AT_MOST = 0.01
 
 

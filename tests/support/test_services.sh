@@ -20,8 +20,8 @@ if [ -z "$zookeeper_port" ] || [ -z "$mongo_port" ] || [ "$(wc -l <<<"$lines")" 
     fail "start printed: $lines"
 fi
 
-"$services" wait zookeeper --port "$zookeeper_port" --seconds 5 || fail "ZooKeeper does not serve"
-"$services" wait mongo-java --port "$mongo_port" --seconds 5 || fail "the MongoDB server does not serve"
+"$services" wait zookeeper --port "$zookeeper_port" --seconds 60 || fail "ZooKeeper does not serve"
+"$services" wait mongo-java --port "$mongo_port" --seconds 60 || fail "the MongoDB server does not serve"
 [[ $("$services" status --dir "$dir") == *"zookeeper: runs on port $zookeeper_port,"* ]] || fail "status does not tell"
 [ "$("$services" start --dir "$dir")" = "$lines" ] || fail "a second start did not find what runs"
 

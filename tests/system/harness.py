@@ -314,7 +314,7 @@ class ClusterTest(SystemTest):
     def open_tree(self):
         if not self.tree:
             self.tree = kazoo.client.KazooClient(self.zookeeper.address, timeout=10)
-            self.tree.start(timeout=30)
+            self.tree.start(timeout=120)
         return self.tree
 
     def close_tree(self):

@@ -15,7 +15,7 @@ class Install(harness.SystemTest):
         super().setUp()
         self.prefix = self.folder / "prefix"
         installed = subprocess.run(["cmake", "--install", BUILD, "--prefix", self.prefix], stdin=subprocess.DEVNULL,
-                                   capture_output=True, text=True, timeout=120)
+                                   capture_output=True, text=True, timeout=600)
         self.assertEqual(0, installed.returncode, installed.stderr)
 
     def run_installed(self, program, *arguments):
