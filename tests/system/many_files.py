@@ -77,7 +77,8 @@ class Local(Mixin, harness.SystemTest):
 
 class OnCluster(Mixin, harness.ClusterTest):
     def ctl(self, *arguments, stdin=None):
-        process = self.start("hq-ctl", "--coordinator", self.coordinator, "--store", self.store, *arguments, stdin=stdin)
+        process = self.start("hq-ctl", "--coordinator", self.coordinator, "--store", self.store, "--timeout", "60s",
+                             "--store-timeout", "60s", *arguments, stdin=stdin)
         self.assertEqual(0, process.wait(), process.stderr)
         return process.stdout
 
@@ -127,9 +128,11 @@ class OnCluster(Mixin, harness.ClusterTest):
         self.end_all()
         self.start("hq-broker", "--front", "tcp://127.0.0.1:*", "--back", "tcp://127.0.0.1:*", "--coordinator",
                    f"{self.coordinator}-2", "--store", "none")
-        refused = self.start("hq-submit", "--coordinator", f"{self.coordinator}-2", "--timeout", "20s", self.query,
+        self.space += "-2"
+        wait_until(lambda: self.children("brokers"), "the broker without a store in /brokers")
+        refused = self.start("hq-submit", "--coordinator", f"{self.coordinator}-2", "--timeout", "60s", self.query,
                              "--skip-bad-files", f"@{nowhere}")
-        self.assertEqual(1, refused.wait(120))
+        self.assertEqual(1, refused.wait(120), refused.stderr)
         self.assertIn("use globs, or give the list a name with hq-ctl datasets add", refused.stderr)
         self.assertEqual(1, before)
 
