@@ -205,6 +205,9 @@ static void answer_failed(hq_query *query, const hq_node *node, uint32_t index, 
     if (failures == 0)
         return; /* it is no longer this worker's to fail */
     bool is_last = is_final(failure->error) || failures >= broker->settings.attempts;
+    if (is_last && failure->is_of_file)
+        flaws_note(broker->flaws, &query->dataset->files[query->dataset->partitions[index].file], query->program,
+                   failure->error, failure->reason.text);
     if (is_last && query->skips_bad && failure->is_of_file) {
         leave_out(query, index, failure);
     } else if (is_final(failure->error)) {

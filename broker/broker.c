@@ -181,6 +181,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     hash_to_text(&broker->id, broker->id_text);
     broker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     broker->scheduler = scheduler_new(settings->is_random);
+    broker->flaws = flaws_new(settings->remember_bad_ms);
     broker->node_by_peer = zhashx_new();
     zhashx_set_key_hasher(broker->node_by_peer, hash_peer);
     zhashx_set_key_comparator(broker->node_by_peer, compare_peers);
@@ -237,6 +238,7 @@ void broker_free(hq_broker **broker_p)
     workers_free(broker);
     zhashx_destroy(&broker->node_by_peer);
     scheduler_free(&broker->scheduler);
+    flaws_free(&broker->flaws);
     users_free(broker);
     store_close(&broker->store);
     zsock_destroy(&broker->front);

@@ -35,6 +35,7 @@ typedef struct hq_broker_settings {
     bool is_random; /* subtasks go to any worker, whatever it holds: for measurements */
     int64_t query_memory; /* bytes of partials of one query that wait to be merged; 0: no limit */
     hq_remote_settings remote;
+    int64_t remember_bad_ms;   /* a file that failed is left out so long, untried, by who skips bad files; 0: not */
     int64_t store_patience_ms; /* DONE waits so long for a store that is away, then goes without it; 0: for ever */
 } hq_broker_settings;
 

@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "broker/broker.h"
+#include "broker/flaws.h"
 #include "broker/handles.h"
 #include "broker/jobs.h"
 #include "broker/schedule.h"
@@ -196,6 +197,7 @@ struct hq_broker {
     hq_plan_stores *plan_stores; /* the planners' */
     hq_handles *look_stores;     /* the lookers' */
     hq_scheduler *scheduler;
+    hq_flaws *flaws; /* the planners' too */
     int stop_fd;
     bool is_stopping;
 

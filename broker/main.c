@@ -89,6 +89,12 @@ static const hq_option options[] = {
      .min = 1,
      .max = 100,
      .help = "A subtask that failed so often fails its query."},
+    {.name = "remember-bad",
+     .kind = HQ_OPTION_DURATION,
+     .offset = AT(broker.remember_bad_ms),
+     .fallback = "10m",
+     .help = "A file that failed while a query ran is left out for so long, without being tried, by queries with "
+             "--skip-bad-files that read the same columns of it; 0: each tries it."},
     {.name = "subtask-limit",
      .kind = HQ_OPTION_DURATION,
      .offset = AT(broker.limit_ms),

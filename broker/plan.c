@@ -130,6 +130,8 @@ static void plan_run(void *context)
                                     &plan->complaint);
     if (plan->error && plan->complaint.message[0])
         explain_dropped(plan);
+    if (!plan->error && query->skips_bad && !query->is_fresh)
+        plan->error = flaws_take_out(query->broker->flaws, plan->program, plan->dataset, &plan->reason);
     if (plan->error)
         return;
     plan->program_print = program_fingerprint(plan->program);

@@ -494,6 +494,8 @@ void query_advance(hq_query *query)
         stop_computing(query);
         if (query->files_failed)
             take_out_failed(query);
+        if (query->is_fresh)
+            flaws_disproved(query->broker->flaws, query->program, query->dataset);
         merge_end_query(query);
         return; /* query_has_result, then outcome_kept come back here */
     }

@@ -94,6 +94,7 @@ void status_asked(hq_broker *broker, const hq_message *message)
         {"partials_lost", n->partials_lost},
         {"evicted", n->evicted},
         {"files_left_out", n->files_left_out},
+        {"files_known_bad", (int64_t)flaws_count(broker->flaws)},
         {"merging", (int64_t)broker->merging},
         {"plans_found", n->plans_found},
         {"plans_opened", n->plans_opened},

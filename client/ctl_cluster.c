@@ -185,9 +185,15 @@ static void print_brokers(const hq_fleet *fleet)
     }
     table_print(table, stdout);
     table_free(&table);
-    for (size_t i = 0; i < fleet_count(fleet); i++)
-        if (!fleet_broker(fleet, i)->has_answered)
-            printf("the broker at %s does not answer\n", fleet_broker(fleet, i)->endpoint);
+    for (size_t i = 0; i < fleet_count(fleet); i++) {
+        const hq_fleet_broker *broker = fleet_broker(fleet, i);
+        int64_t bad = broker->has_answered ? counter(&broker->status, "files_known_bad") : 0;
+        if (!broker->has_answered)
+            printf("the broker at %s does not answer\n", broker->endpoint);
+        if (bad)
+            printf("the broker at %s knows %lld file%s that failed, which --skip-bad-files leaves out for a while\n",
+                   broker->endpoint, (long long)bad, ctl_plural((uint64_t)bad));
+    }
 }
 
 static const char *condition(const hq_worker_status *w)

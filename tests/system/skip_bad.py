@@ -120,6 +120,28 @@ class OnCluster(Mixin, harness.ClusterTest):
         self.assert_nothing_pending()
         self.assertGreaterEqual(self.counters()["files_left_out"], 7)
 
+    def test_what_failed_is_not_tried_by_the_next_one(self):
+        self.start_broker()
+        self.start_workers(2)
+        specs, good, bad = self.write_bad()
+        self.ask(specs, "--skip-bad-files").wait()
+        self.assertEqual(1, self.counters()["files_known_bad"])
+        status = self.start("hq-ctl", "--coordinator", self.coordinator, "status")
+        self.assertEqual(0, status.wait(), status.stderr)
+        self.assertIn("knows 1 file that failed", status.stdout)
+        before = self.counters()["subtasks"]
+        self.query = events.write_query(self.folder / "another.py", work=20, bins=61)
+        answer = self.ask(specs, "--skip-bad-files").wait()
+        self.assertEqual(events.SUBTASKS, self.counters()["subtasks"] - before, "none of the bad file's")
+        reasons = {entry["file"]: entry["reason"] for entry in json.loads(answer.metadata["hq_left_out"])}
+        self.assertEqual({str(path) for path in bad.values()}, set(reasons))
+        self.assertRegex(reasons[str(bad[CORRUPT])], r"px1.*\(found \d+ s ago; --fresh tries again\)$")
+        self.assertIn(reasons[str(bad[CORRUPT])], answer.process.stderr)
+        self.assert_as_oracle(answer, harness.oracle_of(self.query, good))
+        fresh = self.ask(specs, "--skip-bad-files", "--fresh").wait()
+        reasons = {entry["file"]: entry["reason"] for entry in json.loads(fresh.metadata["hq_left_out"])}
+        self.assertNotIn("--fresh", reasons[str(bad[CORRUPT])])
+
 
 if __name__ == "__main__":
     harness.main(needs=harness.REAL_SERVERS)
