@@ -174,12 +174,14 @@ int ctl_stored(const hq_ctl *ctl)
     int code = ctl_open_store(ctl, &store);
     if (!store)
         return code;
-    stock results = {.ctl = ctl}, partials = {.ctl = ctl}, plans = {.ctl = ctl};
+    stock results = {.ctl = ctl}, partials = {.ctl = ctl}, plans = {.ctl = ctl}, bodies = {.ctl = ctl};
     hq_error error = store_list(store, HQ_COLLECTION_RESULTS, 0, take_result, &results, &reason);
     if (!error)
         error = store_list(store, HQ_COLLECTION_PARTIALS, 0, count_document, &partials, &reason);
     if (!error)
         error = store_list(store, HQ_COLLECTION_PLANS, 0, count_document, &plans, &reason);
+    if (!error)
+        error = store_list(store, HQ_COLLECTION_BODIES, 0, count_document, &bodies, &reason);
     store_close(&store);
     if (error) {
         code = ctl_complain(error, &reason);
@@ -187,15 +189,18 @@ int ctl_stored(const hq_ctl *ctl)
         json_t *list = json_array();
         for (size_t i = 0; i < shown(&results); i++)
             json_array_append_new(list, result_to_json(&results.results[i]));
-        ctl_print_json(ctl, json_pack("{s:o, s:I, s:I, s:o, s:o}", "results", list, "result_count",
+        ctl_print_json(ctl, json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "results", list, "result_count",
                                       (json_int_t)results.count, "result_bytes", (json_int_t)results.bytes, "partials",
                                       sum_to_json(partials.documents, partials.bytes), "plans",
-                                      sum_to_json(plans.documents, plans.bytes)));
+                                      sum_to_json(plans.documents, plans.bytes), "requests",
+                                      sum_to_json(bodies.documents, bodies.bytes)));
     } else {
         print_results(&results);
         print_sum("results", results.count, results.bytes);
         print_sum("packs of partials", partials.documents, partials.bytes);
         print_sum("plans of files", plans.documents, plans.bytes);
+        if (bodies.documents)
+            print_sum("requests of very many files", bodies.documents, bodies.bytes);
     }
     stock_clear(&results);
     return code;

@@ -123,6 +123,8 @@ class OnCluster(Mixin, harness.ClusterTest):
         (body,) = self.database.bodies.find({})
         self.assertGreater(len(body["bytes"]), 1000000)
         self.assertIn("expires", body)
+        self.assertIn("requests of very many files: 1, ", self.ctl("stored"))
+        self.assertEqual({"documents": 1, "bytes": body["size"]}, json.loads(self.ctl("stored", "--json"))["requests"])
         # Nobody keeps it without a store: then the query is refused before anything is computed.
         before = self.counters()["subtasks"]
         self.end_all()
