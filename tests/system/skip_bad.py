@@ -126,7 +126,7 @@ class OnCluster(Mixin, harness.ClusterTest):
         specs, good, bad = self.write_bad()
         self.ask(specs, "--skip-bad-files").wait()
         self.assertEqual(1, self.counters()["files_known_bad"])
-        status = self.start("hq-ctl", "--coordinator", self.coordinator, "status")
+        status = self.start("hq-ctl", "--coordinator", self.coordinator, "--timeout", "60s", "status")
         self.assertEqual(0, status.wait(), status.stderr)
         self.assertIn("knows 1 file that failed", status.stdout)
         before = self.counters()["subtasks"]
