@@ -70,7 +70,7 @@ static void count_answer(hq_query *query, const hq_node *node, const hq_answer *
         return;
     broker->counters.subtasks++;
     query->state = QUERY_RUNNING;
-    query->has_news = true;
+    viewers_news(query);
     query->entries += answer->entries;
     query->read_bytes += answer->read_bytes;
     query->cached_bytes += answer->cached_bytes;
@@ -175,7 +175,7 @@ static void leave_out(hq_query *query, uint32_t index, const hq_failure *failure
     merge_leave_out(query, file);
     dataset_note_left_out(dataset, dataset->files[file].path, failure->error, failure->reason.text);
     query->files_failed++;
-    query->has_news = true;
+    viewers_news(query);
     broker->counters.files_left_out++;
     hq_log(HQ_LOG_WARN, "broker", "query %s goes on without %s", query->id_text, dataset->files[file].path);
     if (query->files_failed < dataset->file_count) {

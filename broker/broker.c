@@ -75,6 +75,17 @@ static int compare_peers(const void *one, const void *other)
     return peer_is_equal(one, other) ? 0 : 1;
 }
 
+/* The keys lie in what they lead to. */
+static zhashx_t *table_by_peer(void)
+{
+    zhashx_t *table = zhashx_new();
+    zhashx_set_key_hasher(table, hash_peer);
+    zhashx_set_key_comparator(table, compare_peers);
+    zhashx_set_key_duplicator(table, NULL);
+    zhashx_set_key_destructor(table, NULL);
+    return table;
+}
+
 /* ---- coordinator ---- */
 
 static void on_event(void *context, hq_coordinator_event event)
@@ -182,11 +193,8 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
     broker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     broker->scheduler = scheduler_new(settings->is_random);
     broker->flaws = flaws_new(settings->remember_bad_ms);
-    broker->node_by_peer = zhashx_new();
-    zhashx_set_key_hasher(broker->node_by_peer, hash_peer);
-    zhashx_set_key_comparator(broker->node_by_peer, compare_peers);
-    zhashx_set_key_duplicator(broker->node_by_peer, NULL);
-    zhashx_set_key_destructor(broker->node_by_peer, NULL);
+    broker->node_by_peer = table_by_peer();
+    broker->viewer_by_peer = table_by_peer();
     broker->hand_out_us = INT64_MAX;
     broker->begun_ms = broker->swept_ms = broker->leases_ms = hq_now_ms();
     hq_error error = users_prepare(broker, settings->shares, reason);
@@ -232,6 +240,7 @@ void broker_free(hq_broker **broker_p)
         query_free(&broker->active[i]);
     for (size_t i = 0; i < broker->gone_count; i++)
         query_free(&broker->gone[i]);
+    viewers_free(broker);
     free(broker->active);
     free(broker->gone);
     free(broker->by_handle);
@@ -273,19 +282,17 @@ void broker_stop(hq_broker *broker)
 static long tick(hq_broker *broker, int64_t now_ms)
 {
     long wait_ms = HQ_TICK_MS;
-    for (size_t i = 0; i < broker->active_count; i++) {
-        hq_query *query = broker->active[i];
-        query_tick(query, now_ms);
-        int64_t due_ms = query_due_ms(query);
-        if (due_ms < now_ms + wait_ms)
-            wait_ms = (long)(due_ms - now_ms);
-    }
+    int64_t due_ms = viewers_tick(broker, now_ms);
+    if (due_ms < now_ms + wait_ms)
+        wait_ms = (long)(due_ms - now_ms);
     if (now_ms - broker->ticked_ms >= HQ_TICK_MS) {
         broker->ticked_ms = now_ms;
         workers_check_leases(broker, now_ms);
         keep_try_again(broker, now_ms);
-        for (size_t i = 0; i < broker->active_count; i++)
+        for (size_t i = 0; i < broker->active_count; i++) {
+            query_tick(broker->active[i], now_ms);
             keep_partials(broker->active[i]);
+        }
     }
     if (now_ms - broker->swept_ms >= HQ_SWEEP_MS) {
         broker->swept_ms = now_ms;
@@ -293,7 +300,7 @@ static long tick(hq_broker *broker, int64_t now_ms)
         coordinator_entries(broker->coordinator, "done", sweep_done, broker);
     }
     if (broker->hand_out_us != INT64_MAX) {
-        int64_t due_ms = (broker->hand_out_us - hq_now_us()) / 1000;
+        due_ms = (broker->hand_out_us - hq_now_us()) / 1000;
         wait_ms = due_ms < wait_ms ? (long)due_ms : wait_ms;
     }
     return wait_ms < 1 ? 1 : wait_ms;

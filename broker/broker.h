@@ -31,6 +31,8 @@ typedef struct hq_broker_settings {
     int64_t attempts;          /* a subtask that failed on so many workers fails its query */
     int64_t max_queries, max_subtasks;
     int64_t user_queries, user_subtasks; /* that one user may have under way; 0: no limit */
+    int64_t client_queries,
+        query_listeners; /* that one client may wait for; that may wait for one query; 0: no limit */
     char *shares;   /* "alice=2 bob=0.5": weights of users' shares of the workers' time, 1 for all others; or NULL */
     bool is_random; /* subtasks go to any worker, whatever it holds: for measurements */
     int64_t query_memory; /* bytes of partials of one query that wait to be merged; 0: no limit */

@@ -20,7 +20,7 @@ static hq_message *reply(const hq_peer *peer, hq_command command)
 }
 
 /* A client that is gone needs no answer: what it asked for is kept in the store all the same. */
-static hq_error tell(hq_broker *broker, hq_message **message_p)
+hq_error clients_tell(hq_broker *broker, hq_message **message_p)
 {
     hq_reason reason = {{0}};
     hq_error error = message_send(broker->front, message_p, &reason);
@@ -29,55 +29,38 @@ static hq_error tell(hq_broker *broker, hq_message **message_p)
     return error;
 }
 
-void clients_tell(hq_broker *broker, hq_message **message_p)
-{
-    tell(broker, message_p);
-}
-
 void clients_refuse(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text)
 {
     hq_message *message = reply(peer, HQ_REJECTED);
     message_put_int32(message, "request", request);
     message_put_text(message, "code", hq_error_name(error));
     message_put_text(message, "text", text);
-    tell(broker, &message);
-}
-
-void clients_add(hq_query *query, const hq_listener *listener)
-{
-    HQ_GROW(query->listeners, query->listener_count, query->listener_capacity);
-    query->listeners[query->listener_count++] = *listener;
-    if (query->sink && listener->wants_progress && !query_is_over(query)) {
-        merge_watch(query);
-        query->has_news |= sink_done(query->sink) > 0; /* for one that comes later it is news */
-    }
-    if (query->place >= PLACE_OWNING)
-        clients_accept(query);
+    clients_tell(broker, &message);
 }
 
 void clients_accept(hq_query *query)
 {
     for (size_t i = 0; i < query->listener_count; i++) {
-        hq_listener *listener = &query->listeners[i];
+        hq_listener *listener = query->listeners[i];
         if (listener->was_accepted)
             continue;
         listener->was_accepted = true;
-        hq_message *message = reply(&listener->peer, HQ_ACCEPTED);
+        hq_message *message = reply(viewers_peer(listener), HQ_ACCEPTED);
         message_put_int32(message, "request", listener->request);
         message_put_text(message, "query", query->id_text);
         message_put_int(message, "subtasks", (int64_t)query->dataset->partition_count);
         message_put_int(message, "entries", (int64_t)query->dataset->entries);
         message_put_int(message, "stored", query->stored);
-        message_put_bool(message, "joined", i > 0);
-        tell(query->broker, &message);
+        message_put_bool(message, "joined", listener->has_joined);
+        clients_tell(query->broker, &message);
     }
 }
 
 void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint)
 {
     for (size_t i = 0; i < query->listener_count; i++) {
-        const hq_listener *listener = &query->listeners[i];
-        hq_message *message = reply(&listener->peer, HQ_REJECTED);
+        const hq_listener *listener = query->listeners[i];
+        hq_message *message = reply(viewers_peer(listener), HQ_REJECTED);
         message_put_int32(message, "request", listener->request);
         message_put_text(message, "code", hq_error_name(error));
         message_put_text(message, "text", text);
@@ -88,9 +71,9 @@ void clients_reject(hq_query *query, hq_error error, const char *text, const hq_
             message_put_text(message, "hint", complaint->hint);
             message_put_text(message, "source", complaint->source_line);
         }
-        tell(query->broker, &message);
+        clients_tell(query->broker, &message);
     }
-    query->listener_count = 0;
+    viewers_clear(query);
 }
 
 static void put_standing(hq_message *message, const hq_query *query, hq_query_state state)
@@ -109,14 +92,6 @@ static void put_standing(hq_message *message, const hq_query *query, hq_query_st
     message_put_int32(message, "workers", (int32_t)query->broker->live_nodes);
 }
 
-bool clients_want_progress(const hq_query *query)
-{
-    for (size_t i = 0; i < query->listener_count; i++)
-        if (query->listeners[i].wants_progress)
-            return true;
-    return false;
-}
-
 static void release_shared(void *hint)
 {
     hq_shared *shared = hint;
@@ -129,27 +104,16 @@ static void put_shared(hq_message *message, hq_shared *shared)
     message_lend_payload(message, shared_bytes(shared), shared_size(shared), release_shared, shared_take(shared));
 }
 
-void clients_progress(hq_query *query, hq_shared *shown)
+hq_message *clients_progress(const hq_listener *listener, hq_shared *shown)
 {
+    const hq_query *query = listener->query;
+    hq_message *message = reply(viewers_peer(listener), HQ_PROGRESS);
+    message_put_int32(message, "request", listener->request);
     /* It is a success when it is in the store. */
-    hq_query_state state = query_is_over(query) ? QUERY_RUNNING : query->state;
-    for (size_t i = 0; i < query->listener_count;) {
-        const hq_listener *listener = &query->listeners[i];
-        if (!listener->wants_progress) {
-            i++;
-            continue;
-        }
-        hq_message *message = reply(&listener->peer, HQ_PROGRESS);
-        message_put_int32(message, "request", listener->request);
-        put_standing(message, query, state);
-        if (shown)
-            put_shared(message, shown);
-        /* One that is gone listens no more, so that the others' cancel is not held up by it. */
-        if (tell(query->broker, &message) == HQ_ENOTFOUND)
-            query->listeners[i] = query->listeners[--query->listener_count];
-        else
-            i++;
-    }
+    put_standing(message, query, query_is_over(query) ? QUERY_RUNNING : query->state);
+    if (shown)
+        put_shared(message, shown);
+    return message;
 }
 
 /* As many of the files left out as a message may well hold; left_out_count tells of all. */
@@ -181,15 +145,15 @@ void clients_done(hq_query *query)
 {
     clients_accept(query);
     for (size_t i = 0; i < query->listener_count; i++) {
-        hq_message *message = reply(&query->listeners[i].peer, HQ_DONE);
+        hq_message *message = reply(viewers_peer(query->listeners[i]), HQ_DONE);
         put_standing(message, query, query->state);
         message_put_bool(message, "from_store", query->is_from_store);
         message_put_bool(message, "kept", query->is_kept);
         put_left_out(message, query->dataset);
         put_shared(message, query->result);
-        tell(query->broker, &message);
+        clients_tell(query->broker, &message);
     }
-    query->listener_count = 0;
+    viewers_clear(query);
 }
 
 /* FAILED, or REJECTED to one that was not accepted yet. */
@@ -197,26 +161,72 @@ static void tell_failed(const hq_query *query, const hq_listener *listener, hq_q
                         const char *text)
 {
     if (!listener->was_accepted) {
-        clients_refuse(query->broker, &listener->peer, listener->request, error, text);
+        clients_refuse(query->broker, viewers_peer(listener), listener->request, error, text);
         return;
     }
-    hq_message *message = reply(&listener->peer, HQ_FAILED);
+    hq_message *message = reply(viewers_peer(listener), HQ_FAILED);
     message_put_text(message, "query", query->id_text);
     message_put_text(message, "code", hq_error_name(error));
     message_put_text(message, "text", text);
     message_put_text(message, "state", query_state_name(state));
     message_put_int32(message, "line", (int32_t)query->fault_line);
-    tell(query->broker, &message);
+    clients_tell(query->broker, &message);
 }
 
 void clients_failed(hq_query *query)
 {
     for (size_t i = 0; i < query->listener_count; i++)
-        tell_failed(query, &query->listeners[i], query->state, query->error, query->reason.text);
-    query->listener_count = 0;
+        tell_failed(query, query->listeners[i], query->state, query->error, query->reason.text);
+    viewers_clear(query);
 }
 
 /* ---- what they ask ---- */
+
+/* HQ_ELIMIT if the client waits for as many queries as one may. */
+static hq_error check_client(const hq_broker *broker, const hq_peer *peer, hq_reason *reason)
+{
+    size_t count = viewers_listening(broker, peer);
+    if (!broker->settings.client_queries || count < (size_t)broker->settings.client_queries)
+        return HQ_OK;
+    return hq_fail(reason, HQ_ELIMIT,
+                   "this client waits for %zu queries, and one may for no more (the broker's option --client-queries): "
+                   "try again when one is done",
+                   count);
+}
+
+/* HQ_ELIMIT if as many wait for the query as may. */
+static hq_error check_query(const hq_query *query, hq_reason *reason)
+{
+    size_t limit = (size_t)query->broker->settings.query_listeners;
+    if (!limit || query->listener_count < limit)
+        return HQ_OK;
+    return hq_fail(reason, HQ_ELIMIT,
+                   "%zu clients wait for this query, and no more may (the broker's option --query-listeners): when it "
+                   "is done, submitting it gives its result from the store",
+                   query->listener_count);
+}
+
+static void listen_to(hq_query *query, const hq_peer *peer, int32_t request, bool wants_progress, bool has_joined)
+{
+    hq_listener *listener = viewers_add(query, peer, request, wants_progress);
+    listener->has_joined = has_joined;
+    if (query->place >= PLACE_OWNING)
+        clients_accept(query);
+}
+
+void clients_join(hq_query *query, hq_query *twin)
+{
+    for (size_t i = 0; i < query->listener_count; i++) {
+        const hq_listener *listener = query->listeners[i];
+        hq_reason reason = {{0}};
+        hq_error error = check_query(twin, &reason);
+        if (error)
+            clients_refuse(query->broker, viewers_peer(listener), listener->request, error, reason.text);
+        else
+            listen_to(twin, viewers_peer(listener), listener->request, listener->wants_progress, true);
+    }
+    viewers_clear(query);
+}
 
 void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text)
 {
@@ -260,6 +270,13 @@ static void submit(hq_broker *broker, hq_message *message)
                                            : "as many queries as this broker takes are under way: try again later");
         return;
     }
+    hq_reason reason = {{0}};
+    hq_error error = check_client(broker, peer, &reason);
+    if (error) {
+        broker->counters.rejected++;
+        clients_refuse(broker, peer, (int32_t)request, error, reason.text);
+        return;
+    }
     hq_query *query = query_new(broker);
     query->name = hq_strdup(name);
     query->text = hq_strdup(text);
@@ -271,30 +288,41 @@ static void submit(hq_broker *broker, hq_message *message)
     query->request = bson_new();
     bson_copy_to_excluding_noinit(message_body(message), query->request, "request", "progress", NULL);
     note_specs(query);
-    clients_add(query, &(hq_listener){.peer = *peer, .request = (int32_t)request, .wants_progress = wants_progress});
+    listen_to(query, peer, (int32_t)request, wants_progress, false);
     query_plan(query);
 }
 
 static void attach(hq_broker *broker, hq_message *message)
 {
+    const hq_peer *peer = message_peer(message);
     int64_t request;
     hq_hash id;
     bool wants_progress = false;
     if (!message_get_int(message, "request", INT32_MIN, INT32_MAX, &request) ||
         !message_get_hash(message, "query", &id) || !message_get_bool(message, "progress", &wants_progress)) {
-        clients_malformed(broker, message_peer(message), HQ_EPROTOCOL, "ATTACH with a field missing or out of range");
+        clients_malformed(broker, peer, HQ_EPROTOCOL, "ATTACH with a field missing or out of range");
         return;
     }
     hq_query *query = query_find(broker, &id);
     if (!query || query_is_over(query)) {
         clients_refuse(
-            broker, message_peer(message), (int32_t)request, HQ_ENOTFOUND,
+            broker, peer, (int32_t)request, HQ_ENOTFOUND,
             "no such query is under way here; if it is done, submitting it again gives its result from the store");
         return;
     }
-    clients_add(
-        query,
-        &(hq_listener){.peer = *message_peer(message), .request = (int32_t)request, .wants_progress = wants_progress});
+    /* One that listens already does so under its new request from now on. */
+    hq_listener *before = viewers_find(query, peer);
+    hq_reason reason = {{0}};
+    hq_error error = before ? HQ_OK : check_client(broker, peer, &reason);
+    if (!before && !error)
+        error = check_query(query, &reason);
+    if (error) {
+        clients_refuse(broker, peer, (int32_t)request, error, reason.text);
+        return;
+    }
+    listen_to(query, peer, (int32_t)request, wants_progress, true);
+    if (before)
+        viewers_remove(&before);
 }
 
 /* What a client has submitted and not been told the id of. */
@@ -303,7 +331,7 @@ static hq_query *find_request(const hq_broker *broker, const hq_peer *peer, int3
     for (size_t i = 0; i < broker->active_count; i++) {
         hq_query *query = broker->active[i];
         for (size_t k = 0; k < query->listener_count; k++)
-            if (query->listeners[k].request == request && peer_is_equal(&query->listeners[k].peer, peer))
+            if (query->listeners[k]->request == request && peer_is_equal(viewers_peer(query->listeners[k]), peer))
                 return query;
     }
     return NULL;
@@ -325,18 +353,16 @@ static void cancel(hq_broker *broker, hq_message *message)
     if (!query || query_is_over(query))
         return;
     /* A peer that does not listen to the query has no say in it: it attaches first. */
-    for (size_t i = 0; i < query->listener_count; i++) {
-        if (!peer_is_equal(&query->listeners[i].peer, message_peer(message)))
-            continue;
-        if (query->listener_count == 1) {
-            query_cancel(query, "cancelled");
-            return;
-        }
-        tell_failed(query, &query->listeners[i], QUERY_CANCELLED, HQ_ECANCELLED,
-                    "cancelled; others still wait for its result, so it goes on");
-        query->listeners[i] = query->listeners[--query->listener_count];
+    hq_listener *listener = viewers_find(query, message_peer(message));
+    if (!listener)
+        return;
+    if (query->listener_count == 1) {
+        query_cancel(query, "cancelled");
         return;
     }
+    tell_failed(query, listener, QUERY_CANCELLED, HQ_ECANCELLED,
+                "cancelled; others still wait for its result, so it goes on");
+    viewers_remove(&listener);
 }
 
 static void handle(hq_broker *broker, hq_message *message)

@@ -7,6 +7,7 @@
  *   status.c   what those ask who look after it  plans.c   what is known of files, from the store and to it
  *   users.c    what users may have               named.c   datasets that have a name in the store
  *   answers.c  what comes of subtasks            merge.c   jobs: partials become the result
+ *   viewers.c  who listens, and is told when
  */
 #ifndef HQ_BROKER_INTERNAL_H
 #define HQ_BROKER_INTERNAL_H
@@ -34,7 +35,7 @@
 #include "zk/coordinator.h"
 
 enum {
-    HQ_PROGRESS_MS = 100, /* between two PROGRESS of one query */
+    HQ_PROGRESS_MS = 100, /* between two PROGRESS to one client */
     HQ_TICK_MS = 200,
     HQ_UPDATE_MS = 500,         /* between two updates of one query's znode */
     HQ_UPDATE_BYTES = 64 << 10, /* and so often more, as many times as its entry has this many bytes */
@@ -56,10 +57,22 @@ typedef struct hq_telling hq_telling; /* workers.c */
  * subtask; it may know it all the same, and is told to drop it like the others. */
 enum { QUERY_UNTOLD, QUERY_TOLD, QUERY_DOUBTED };
 
+typedef struct hq_viewer hq_viewer; /* viewers.c: a client that listens to queries */
+
+/* One that a query's end is told to. */
 typedef struct hq_listener {
-    hq_peer peer;
+    struct hq_query *query;
+    hq_viewer *viewer; /* who that is */
+    size_t place;      /* among the query's */
     int32_t request;
-    bool wants_progress, was_accepted;
+    bool wants_progress, has_joined, was_accepted;
+    /* For one that wants progress. */
+    struct hq_listener *next, *previous; /* in its viewer's line if it is waiting, else among its query's caught up */
+    bool is_waiting;                     /* there is something new that it was not told */
+    bool is_asked;                       /* and that is being made for it */
+    bool was_shown;
+    hq_message *held; /* PROGRESS that came when its viewer had just been told of something else */
+    uint32_t held_news;
 } hq_listener;
 
 typedef enum hq_query_state {
@@ -122,8 +135,9 @@ typedef struct hq_query {
     int priority;
     bool is_fresh, skips_bad;
     int64_t partition_entries;
-    hq_listener *listeners;
+    hq_listener **listeners;
     size_t listener_count, listener_capacity;
+    hq_listener *caught_up, *caught_up_last; /* of those that want progress */
 
     hq_program *program;
     hq_dataset *dataset;
@@ -142,8 +156,8 @@ typedef struct hq_query {
     int64_t updated_ms;
     uint32_t updated_done;
     int64_t submitted_ms, submitted_wall_ms, planned_ms, started_ms, computed_ms, told_ms;
-    bool has_news;   /* since the last PROGRESS was begun */
-    bool is_telling; /* one is being made */
+    uint32_t news;   /* answers counted, to tell whether there was one */
+    bool is_telling; /* PROGRESS is being made, last at told_ms */
     int64_t show_ms; /* least time between two: making them is to cost a tenth of it */
     uint32_t stored, duplicates, requeued;
     uint64_t entries, read_bytes, cached_bytes;
@@ -213,6 +227,10 @@ struct hq_broker {
     size_t live_nodes;
     zhashx_t *node_by_peer;
 
+    hq_viewer **viewers; /* a heap, who is due first on top */
+    size_t viewer_count, viewer_capacity;
+    zhashx_t *viewer_by_peer;
+
     size_t partial_bytes_waiting, plan_bytes_waiting;
     struct hq_bundle *bundles;        /* of partials that the keeper has */
     size_t merging;                   /* answers that the mergers have or will get */
@@ -227,15 +245,34 @@ struct hq_broker {
 void clients_receive(hq_broker *broker);
 void clients_accept(hq_query *query); /* ACCEPTED to every listener that had none */
 void clients_reject(hq_query *query, hq_error error, const char *text, const hq_complaint *complaint);
-bool clients_want_progress(const hq_query *query);
-/* To those that want it, accepted or not; shown may be NULL. */
-void clients_progress(hq_query *query, hq_shared *shown);
+/* PROGRESS for one listener, not sent yet; shown may be NULL. */
+hq_message *clients_progress(const hq_listener *listener, hq_shared *shown);
 void clients_done(hq_query *query);
 void clients_failed(hq_query *query);
-void clients_add(hq_query *query, const hq_listener *listener);
-void clients_tell(hq_broker *broker, hq_message **message_p);
+/* The query's listeners listen to its twin from now on, or are refused if those are too many. */
+void clients_join(hq_query *query, hq_query *twin);
+/* HQ_ENOTFOUND if the client is gone; it needs no answer then. */
+hq_error clients_tell(hq_broker *broker, hq_message **message_p);
 void clients_refuse(hq_broker *broker, const hq_peer *peer, int32_t request, hq_error error, const char *text);
 void clients_malformed(hq_broker *broker, const hq_peer *peer, hq_error error, const char *text);
+
+/* viewers.c: a listener belongs to its query, and is told how far that is if it wants progress, accepted or not. */
+hq_listener *viewers_add(hq_query *query, const hq_peer *peer, int32_t request, bool wants_progress);
+void viewers_remove(hq_listener **listener_p);
+void viewers_clear(hq_query *query); /* nobody listens to it any more */
+void viewers_free(hq_broker *broker);
+hq_listener *viewers_find(const hq_query *query, const hq_peer *peer); /* NULL if that client does not listen to it */
+const hq_peer *viewers_peer(const hq_listener *listener);
+/* To how many queries the client listens. */
+size_t viewers_listening(const hq_broker *broker, const hq_peer *peer);
+/* Something was counted. */
+void viewers_news(hq_query *query);
+/* The histograms so far, for whom they are due; NULL if they are too large. */
+void viewers_show(hq_query *query, hq_shared *shown);
+/* The last state of a query, at once, for those that were shown none. */
+void viewers_show_last(hq_query *query, hq_shared *shown);
+/* Shows what is due. Gives back when the next is; INT64_MAX if something must happen before. */
+int64_t viewers_tick(hq_broker *broker, int64_t now_ms);
 
 /* status.c: answers to STATUS, STOP and DRAIN */
 void status_asked(hq_broker *broker, const hq_message *message);
@@ -262,8 +299,8 @@ void query_advance(hq_query *query);
 void query_fail(hq_query *query, hq_error error, const char *text);
 void query_cancel(hq_query *query, const char *why);
 void query_tick(hq_query *query, int64_t now_ms);
-/* When it has something to tell its clients; INT64_MAX if it has nothing. */
-int64_t query_due_ms(const hq_query *query);
+/* When its histograms may be shown again; INT64_MAX while they are, and when it is over. */
+int64_t query_show_due_ms(const hq_query *query);
 hq_sink *query_new_sink(const hq_query *query);
 void query_hold(hq_query *query);
 void query_release(hq_query *query);

@@ -61,6 +61,7 @@ void query_free(hq_query **query_p)
     }
     buffer_clear(&query->partial_bytes);
     free(query->partials);
+    viewers_clear(query);
     free(query->listeners);
     free(query->known_by);
     free(query->entry);
@@ -155,8 +156,7 @@ static bool query_joined(hq_query *query)
         return false;
     hq_log(HQ_LOG_INFO, "broker", "query %s joins %s", query->id_text, twin->id_text);
     query->broker->counters.joined++;
-    for (size_t i = 0; i < query->listener_count; i++)
-        clients_add(twin, &query->listeners[i]);
+    clients_join(query, twin);
     if (query->priority < twin->priority) { /* whoever is in more of a hurry counts */
         twin->priority = query->priority;
         scheduler_hurry(query->broker->scheduler, twin->work, twin->priority);
@@ -336,7 +336,7 @@ static void query_start(hq_query *query, hq_lookup *lookup)
     merge_begin(query);
     broker->counters.files_left_out += (int64_t)dataset->left_out_count;
     for (size_t i = 0; i < query->listener_count; i++)
-        if (query->listeners[i].wants_progress)
+        if (query->listeners[i]->wants_progress)
             merge_watch(query);
     hq_work_order order = {.count = (uint32_t)dataset->partition_count,
                            .priority = query->priority,
@@ -352,7 +352,8 @@ static void query_start(hq_query *query, hq_lookup *lookup)
     hq_log(HQ_LOG_INFO, "broker", "query %s (%s, %s): %zu subtasks, %llu entries, %u from the store", query->id_text,
            query->name, query->user, dataset->partition_count, (unsigned long long)dataset->entries, query->stored);
     query_submit(query);
-    query->has_news = query->stored > 0;
+    if (query->stored > 0)
+        viewers_news(query);
     query_advance(query);
 }
 
@@ -520,8 +521,8 @@ void query_has_result(hq_query *query, hq_shared *result)
     if (query->broker->is_stopping)
         return;
     query->result = shared_take(result);
-    if (query->told_ms == 0) /* a short query's histograms, while the store and the coordinator are told */
-        clients_progress(query, shared_size(result) <= HQ_RESULT_BYTES ? result : NULL);
+    /* A short query's histograms, while the store and the coordinator are told. */
+    viewers_show_last(query, shared_size(result) <= HQ_RESULT_BYTES ? result : NULL);
     keep_outcome(query);
 }
 
@@ -596,9 +597,9 @@ static void update_standing(hq_query *query, int64_t now_ms)
     bson_destroy(document);
 }
 
-int64_t query_due_ms(const hq_query *query)
+int64_t query_show_due_ms(const hq_query *query)
 {
-    if (query_is_over(query) || !query->has_news || query->is_telling || !clients_want_progress(query))
+    if (query_is_over(query) || query->is_telling)
         return INT64_MAX;
     return query->told_ms + (query->show_ms > HQ_PROGRESS_MS ? query->show_ms : HQ_PROGRESS_MS);
 }
@@ -610,17 +611,11 @@ void query_shown(hq_query *query, hq_shared *shown, int64_t took_us)
         return;
     query->told_ms = hq_now_ms();
     query->show_ms = took_us / 100;
-    clients_progress(query, shown);
+    viewers_show(query, shown);
 }
 
 void query_tick(hq_query *query, int64_t now_ms)
 {
-    if (query_is_over(query) || !query->sink)
-        return;
-    update_standing(query, now_ms);
-    if (query_due_ms(query) > now_ms)
-        return;
-    query->has_news = false;
-    query->is_telling = true;
-    merge_show(query);
+    if (!query_is_over(query) && query->sink)
+        update_standing(query, now_ms);
 }
