@@ -50,14 +50,21 @@ static void gather_partial(hq_query *query, const hq_answer *answer, hq_arrival 
         keep_partials(query);
 }
 
+/* What it must have at once, however slowly it is computed: one sum for each gap between the subtasks that are done, of
+ * which there are no more than the trees are high when they are done in order. */
 static bool has_too_much(hq_query *query)
 {
-    size_t limit = (size_t)query->broker->settings.query_memory;
-    if (!limit || merge_bytes(query) <= limit)
+    size_t limit = (size_t)query->broker->settings.query_memory, needed = sink_bytes(query->sink);
+    if (!limit || needed <= limit)
         return false;
-    query_fail(query, HQ_ELIMIT,
-               "partials that wait to be merged need more memory than a query may have "
-               "(the broker's option --query-memory): fewer bins are needed");
+    static const double mib = 1 << 20;
+    char *text =
+        hq_format("merging this query needs more than %.1f MiB, as one set of its histograms takes up to "
+                  "%.1f MiB, and a query may have %.1f MiB (the broker's option --query-memory): fewer bins are "
+                  "needed",
+                  (double)needed / mib, (double)sink_set_bytes(query->sink) / mib, (double)limit / mib);
+    query_fail(query, HQ_ELIMIT, text);
+    free(text);
     return true;
 }
 
@@ -102,6 +109,18 @@ void query_expect(const hq_query *query, uint32_t index)
         sink_expect(query->sink, index);
 }
 
+/* Of a query that is merged behind the loop. */
+static void take_large(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message)
+{
+    if (merge_has_room(query, answer->size)) {
+        scheduler_answered(query->work, answer->index);
+        merge_give(query, node, answer, message, NULL);
+    } else if (scheduler_put_back(query->broker->scheduler, query->work, answer->index, node->number)) {
+        query->requeued++;
+        query->broker->counters.requeued++;
+    }
+}
+
 void query_answered(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message)
 {
     if (query_is_over(query) || !query->work || answer->index >= query->dataset->partition_count)
@@ -119,9 +138,7 @@ void query_answered(hq_query *query, const hq_node *node, const hq_answer *answe
                 (unsigned long long)(partition->last - partition->first));
         refuse_answer(query, node, answer->index, &reason);
     } else if (query->merging.is_behind) {
-        scheduler_answered(query->work, answer->index);
-        merge_give(query, node, answer, message, NULL);
-        has_too_much(query);
+        take_large(query, node, answer, message);
     } else if (sink_add(query->sink, answer->index, answer->contents, answer->size, &reason)) {
         refuse_answer(query, node, answer->index, &reason);
     } else {

@@ -15,7 +15,6 @@ enum {
     FRONT_FRAME = 64 << 20,
     BACK_FRAME = 1 << 30,
     DONE_DAYS = 1,
-    MERGERS = 2,
     LOOKERS = 4, /* a question that the store is slow to answer holds up no others unless there are so many */
     PLANNERS = 4 /* so that one client's many files do not keep the others waiting */
 };
@@ -209,7 +208,7 @@ hq_error broker_new(const hq_broker_settings *settings, hq_broker **broker_r, hq
         broker->keeper = jobs_new(1); /* a store is one thread's */
         broker->look_stores = handles_new(settings->store, (int)settings->store_timeout_ms, settings->keep_ms);
         broker->lookers = jobs_new(LOOKERS);
-        broker->mergers = jobs_new(MERGERS);
+        broker->mergers = jobs_new(HQ_MERGERS);
         keep_prepare(broker);
         error = join_coordinator(broker, reason);
     }

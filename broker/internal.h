@@ -36,6 +36,7 @@
 
 enum {
     HQ_PROGRESS_MS = 100, /* between two PROGRESS to one client */
+    HQ_MERGERS = 2,
     HQ_TICK_MS = 200,
     HQ_UPDATE_MS = 500,         /* between two updates of one query's znode */
     HQ_UPDATE_BYTES = 64 << 10, /* and so often more, as many times as its entry has this many bytes */
@@ -108,14 +109,15 @@ typedef struct hq_arrival {
 
 typedef struct hq_merging {    /* merge.c */
     bool is_behind;            /* the loop, by the mergers; else the loop merges */
-    bool is_under_way;         /* a job: the sink's trees are its own */
+    uint32_t jobs;             /* under way */
+    bool is_alone;             /* the one that is has the sink's trees for itself */
     hq_arrival *first, **last; /* that wait for the next one */
-    size_t count, bytes;       /* of those, and of those in the job */
-    uint64_t *taken;           /* a bit for each subtask: is one of its answers in the job? */
+    size_t count, bytes;       /* of those, and of those in jobs */
+    size_t answer_bytes;       /* of late; 0: none has come */
+    uint64_t *taken;           /* a bit for each subtask: is one of its answers in a job? */
     uint32_t *cuts;
     size_t cut_count, cut_capacity;
     bool is_to_watch, is_to_show, is_to_end;
-    size_t sink_bytes; /* when the last job was through */
 } hq_merging;
 
 typedef struct hq_query {
@@ -377,8 +379,12 @@ void merge_show(hq_query *query);      /* query_shown is called, perhaps at once
 void merge_end_query(hq_query *query); /* query_has_result is called, perhaps at once */
 void merge_drop(hq_query *query);      /* nothing that waits is of interest any more */
 void merge_clear(hq_query *query);
-/* Of what waits to be merged, or for its sibling in the sink. */
-size_t merge_bytes(const hq_query *query);
+/* How many of the query's subtasks may be under way, that their answers have room. */
+uint32_t merge_most_at_once(const hq_query *query);
+/* Tells the scheduler; called when it may have changed. */
+void merge_pace(hq_query *query);
+/* An answer of that size has come. False if there is no room for it while others wait to be merged. */
+bool merge_has_room(hq_query *query, size_t size);
 void arrival_free(hq_arrival **arrival_p);
 /* answers.c. An arrival that is kept is taken. */
 void query_merged(hq_query *query, hq_arrival **arrival_p);

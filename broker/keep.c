@@ -98,6 +98,10 @@ static void note_partial(void *context, const hq_partial *partial)
         return;
     if (!lookup->sink)
         lookup->sink = query_new_sink(lookup->query);
+    /* They come in no order: what would fill the memory with gaps is computed again, in order (broker/merge.c). */
+    size_t limit = (size_t)lookup->query->broker->settings.query_memory;
+    if (limit && sink_bytes(lookup->sink) + partial->size > limit / 2)
+        return;
     hq_error error = sink_add(lookup->sink, identity->index, partial->bytes, partial->size, &reason);
     if (error == HQ_EEXISTS)
         return;

@@ -158,7 +158,9 @@ static const hq_option options[] = {
      .offset = AT(broker.query_memory),
      .fallback = "2G",
      .min = 1 << 20,
-     .help = "Memory for those partials of one query that wait to be merged; a query that needs more fails."},
+     .help = "Memory for those partials of one query that wait to be merged: as fast as they are, so fast it is "
+             "computed. A "
+             "query that needs more however slowly it is computed fails."},
     {.kind = HQ_OPTION_GROUP, .help = "What it tells"},
     HQ_OPTION_LOG_LEVEL(AT(log_level), "info"),
 };

@@ -1,11 +1,17 @@
 /* broker/merge.c - who merges a query's partials: the loop itself what is small, the mergers behind it what is large.
  *
  * A set of a few KiB is merged in less time than it takes to hand it over. A large one would keep everybody else
- * waiting: its bytes are kept, in their message if they are many, and what has come of a query goes to the mergers as
- * one job, in the order of its coming, a bounded amount of work at a time and one job of a query at a time, so that
- * queries take turns. While the job is under way the sink's trees are its own, and what comes meanwhile waits. The
- * tally stays the loop's: a subtask counts when the job's end comes back, and until then it is under way for the
- * scheduler too, so that workers who compute faster than is merged run out of credit.
+ * waiting: its bytes are kept, in their message if they are many, and what has come of a query goes to the mergers in
+ * jobs, in the order of its coming, a bounded amount of work at a time. A query has one job at a time, so that queries
+ * take turns, and more only while mergers have nothing else to do. What wants the sink's trees for itself (to show
+ * them, to cut a file out, the end) is a job of its own, and no other one of the query runs beside it. The tally stays
+ * the loop's: a subtask counts when its job's end comes back, and until then it is under way for the scheduler too.
+ *
+ * So that workers who compute faster than is merged do not fill the memory, no more of a query's subtasks are under way
+ * than half of its memory holds answers for, by the size of those that came last. What exceeds the memory all the same
+ * is forgotten and computed again. What waits in the sink for its sibling grows with the number of gaps between the
+ * subtasks that are done: when that takes a quarter of the memory, the rest is computed in its order, which closes
+ * them.
  */
 #include <string.h>
 
@@ -24,10 +30,10 @@ typedef struct merge_job {
     hq_arrival *first;
     uint32_t *cuts; /* files to be left out */
     size_t cut_count;
+    bool is_alone; /* it has the trees for itself: for what follows, and nothing is merged by it */
     bool is_to_watch, is_to_show, is_to_end;
     hq_shared *shown, *result; /* encoded */
     int64_t shown_us;          /* what that took */
-    size_t sink_bytes;
 } merge_job;
 
 /* ---- arrivals ---- */
@@ -120,7 +126,6 @@ static void merge_run(void *context)
         job->result = encode_set(sink_result(sink));
         sink_drop(sink);
     }
-    job->sink_bytes = sink_bytes(sink);
 }
 
 /* ---- in the loop's ---- */
@@ -132,7 +137,6 @@ static void merge_end(void *context)
     merge_job *job = context;
     hq_query *query = job->query;
     hq_merging *merging = &query->merging;
-    merging->sink_bytes = job->sink_bytes;
     for (hq_arrival *arrival = job->first, *next; arrival; arrival = next) {
         next = arrival->next;
         merging->taken[arrival->answer.index / 64] &= ~((uint64_t)1 << (arrival->answer.index % 64));
@@ -146,10 +150,12 @@ static void merge_end(void *context)
         query_has_result(query, job->result);
     shared_release(&job->shown);
     shared_release(&job->result);
+    merging->jobs--;
+    merging->is_alone &= !job->is_alone;
     free(job->cuts);
     free(job);
-    merging->is_under_way = false;
     merge_next(query);
+    merge_pace(query);
     query_release(query);
 }
 
@@ -176,37 +182,87 @@ static hq_arrival *take_arrivals(hq_query *query)
     return first;
 }
 
-static void merge_next(hq_query *query)
+/* False if nothing is to be done, or not yet. */
+static bool begin_job(hq_query *query)
 {
     hq_merging *merging = &query->merging;
+    hq_jobs *mergers = query->broker->mergers;
     bool is_asked = merging->cut_count || merging->is_to_watch || merging->is_to_show || merging->is_to_end;
-    if (merging->is_under_way || !(merging->first || is_asked) || query->broker->is_stopping)
-        return;
+    bool has_turn = merging->jobs == 0 || (!is_asked && jobs_waiting(mergers) < HQ_MERGERS);
+    if (merging->is_alone || !has_turn || query->broker->is_stopping)
+        return false;
+    hq_arrival *first = is_asked ? NULL : take_arrivals(query);
+    if (!is_asked && !first)
+        return false;
     merge_job *job = hq_alloc(sizeof *job);
-    *job = (merge_job){.query = query,
-                       .first = take_arrivals(query),
-                       .cuts = merging->cuts,
-                       .cut_count = merging->cut_count,
-                       .is_to_watch = merging->is_to_watch,
-                       .is_to_show = merging->is_to_show,
-                       .is_to_end = merging->is_to_end};
-    merging->cuts = NULL;
-    merging->cut_count = merging->cut_capacity = 0;
-    merging->is_to_watch = merging->is_to_show = merging->is_to_end = false;
-    merging->is_under_way = true;
+    *job = (merge_job){.query = query, .first = first, .is_alone = is_asked};
+    if (is_asked) {
+        job->cuts = merging->cuts;
+        job->cut_count = merging->cut_count;
+        job->is_to_watch = merging->is_to_watch;
+        job->is_to_show = merging->is_to_show;
+        job->is_to_end = merging->is_to_end;
+        merging->cuts = NULL;
+        merging->cut_count = merging->cut_capacity = 0;
+        merging->is_to_watch = merging->is_to_show = merging->is_to_end = false;
+    }
+    merging->is_alone = is_asked;
+    merging->jobs++;
     query_hold(query);
-    jobs_give(query->broker->mergers, merge_run, merge_end, job);
+    jobs_give(mergers, merge_run, merge_end, job);
+    return true;
+}
+
+static void merge_next(hq_query *query)
+{
+    while (begin_job(query))
+        continue;
 }
 
 void merge_begin(hq_query *query)
 {
     hq_merging *merging = &query->merging;
     merging->is_behind = sink_set_bytes(query->sink) > INLINE_BYTES;
-    merging->sink_bytes = sink_bytes(query->sink);
     merging->last = &merging->first;
-    if (merging->is_behind)
-        merging->taken = hq_calloc(query->dataset->partition_count / 64 + 1, sizeof *merging->taken);
+    if (!merging->is_behind)
+        return;
+    merging->taken = hq_calloc(query->dataset->partition_count / 64 + 1, sizeof *merging->taken);
+    sink_share(query->sink);
 }
+
+/* ---- not more than the memory holds ---- */
+
+uint32_t merge_most_at_once(const hq_query *query)
+{
+    const hq_merging *merging = &query->merging;
+    size_t limit = (size_t)query->broker->settings.query_memory;
+    if (!merging->is_behind || !limit)
+        return UINT32_MAX;
+    size_t answer = merging->answer_bytes ? merging->answer_bytes : sink_set_bytes(query->sink);
+    size_t waiting = sink_bytes(query->sink), over = waiting > limit / 4 ? waiting - limit / 4 : 0;
+    size_t most = over < limit / 2 ? (limit / 2 - over) / answer : 0;
+    return most < 1 ? 1 : most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
+void merge_pace(hq_query *query)
+{
+    size_t limit = (size_t)query->broker->settings.query_memory;
+    if (!query->merging.is_behind || !limit || !query->work)
+        return;
+    scheduler_bound(query->work, merge_most_at_once(query), sink_bytes(query->sink) > limit / 4);
+}
+
+bool merge_has_room(hq_query *query, size_t size)
+{
+    hq_merging *merging = &query->merging;
+    size_t limit = (size_t)query->broker->settings.query_memory, had = merging->answer_bytes;
+    /* Larger ones count at once, smaller ones little by little. */
+    merging->answer_bytes = size + 1 > had ? size + 1 : had - (had - size) / 8;
+    merge_pace(query);
+    return !limit || merging->count == 0 || merging->bytes + sink_bytes(query->sink) + size <= limit;
+}
+
+/* ---- what is to be done ---- */
 
 void merge_give(hq_query *query, const hq_node *node, const hq_answer *answer, hq_message *message,
                 const hq_failure *failure)
@@ -284,10 +340,4 @@ void merge_clear(hq_query *query)
     merge_drop(query);
     free(query->merging.taken);
     free(query->merging.cuts);
-}
-
-size_t merge_bytes(const hq_query *query)
-{
-    const hq_merging *merging = &query->merging;
-    return merging->bytes + (merging->is_behind ? merging->sink_bytes : sink_bytes(query->sink));
 }

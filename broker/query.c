@@ -343,10 +343,12 @@ static void query_start(hq_query *query, hq_lookup *lookup)
                            .user = query->user,
                            .weight = users_weight(broker, query->user),
                            .columns = columns_of(query->program),
+                           .most_samples = merge_most_at_once(query) / 4 + 1,
                            .key = partition_key,
                            .context = dataset,
                            .owner = query};
     query->work = scheduler_add_work(broker->scheduler, &order, hq_now_us());
+    merge_pace(query);
     if (has_stored)
         take_stored(query, lookup);
     hq_log(HQ_LOG_INFO, "broker", "query %s (%s, %s): %zu subtasks, %llu entries, %u from the store", query->id_text,

@@ -59,6 +59,9 @@ struct hq_work {
     uint64_t passed;                           /* the take that found nothing for its worker here */
     uint32_t count, sampled, samples, undealt; /* subtasks from undealt on have not been dealt, but for the samples */
     uint32_t waiting, serial;
+    uint32_t under_way, most;
+    bool is_in_order;
+    uint32_t lowest; /* no subtask before it waits */
     subtask *subtasks;
     list returned; /* to be dealt again, before the undealt */
     list flight;   /* under way, in the order of their giving; what is not any more is passed over */
@@ -197,7 +200,10 @@ static void wait_again(hq_scheduler *scheduler, hq_work *work, uint32_t index)
     work->subtasks[index].state = WAITING;
     work->subtasks[index].is_answered = false;
     work->waiting++;
+    work->under_way--;
     scheduler->waiting++;
+    if (index < work->lowest)
+        work->lowest = index;
     list_push(&work->returned, index);
 }
 
@@ -325,6 +331,7 @@ hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order,
                       .count = order->count,
                       .samples = sample_size(scheduler, order->count),
                       .waiting = order->count,
+                      .most = UINT32_MAX,
                       .serial = scheduler->works++,
                       .backlog = backlog_new(),
                       .added_us = now_us,
@@ -332,6 +339,8 @@ hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order,
                       .key = order->key,
                       .context = order->context,
                       .owner = order->owner};
+    if (order->most_samples && work->samples > order->most_samples)
+        work->samples = order->most_samples;
     work->time = work->share->clock;
     work->subtasks = hq_alloc(order->count * sizeof *work->subtasks);
     for (uint32_t i = 0; i < order->count; i++)
@@ -346,6 +355,12 @@ void scheduler_hurry(hq_scheduler *scheduler, hq_work *work, int priority)
     step_out(scheduler, work);
     work->priority = priority;
     line_up(scheduler, work);
+}
+
+void scheduler_bound(hq_work *work, uint32_t most, bool is_in_order)
+{
+    work->most = most;
+    work->is_in_order = is_in_order;
 }
 
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p)
@@ -538,8 +553,27 @@ static bool take_own(hq_scheduler *scheduler, hq_work *work, uint32_t number, ui
     return false;
 }
 
+/* The first of all that waits, whose queue it may be in: there it is passed over. */
+static bool take_lowest(hq_scheduler *scheduler, hq_work *work, uint32_t number, uint32_t *index_r)
+{
+    while (work->lowest < work->count && work->subtasks[work->lowest].state != WAITING)
+        work->lowest++;
+    *index_r = work->lowest;
+    if (work->lowest == work->count || is_barred(scheduler, &work->subtasks[work->lowest], number))
+        return false;
+    uint64_t key = work->key(work->context, *index_r);
+    bool is_held = place_is_held(scheduler->places, key, number, work->columns);
+    bool is_home = place_home(scheduler->places, key) == number;
+    scheduler->counts.at_holder += is_held;
+    scheduler->counts.at_home += !is_held && is_home;
+    scheduler->counts.stolen += !is_held && !is_home;
+    return true;
+}
+
 static bool take_one(hq_scheduler *scheduler, hq_work *work, uint32_t number, int64_t now_us, uint32_t *index_r)
 {
+    if (work->is_in_order)
+        return take_lowest(scheduler, work, number, index_r);
     while (!take_own(scheduler, work, number, index_r))
         if (!deal_one(scheduler, work)) {
             /* What is another's stays there unless an executor of this one would stand idle. */
@@ -569,6 +603,8 @@ static size_t take_work(hq_scheduler *scheduler, hq_work *work, uint32_t number,
     size_t taken = 0;
     uint32_t index;
     trim_flight(work);
+    if (max > work->most - work->under_way)
+        max = work->most - work->under_way;
     while (taken < max && work->waiting > 0 && take_one(scheduler, work, number, now_us, &index)) {
         subtask *s = &work->subtasks[index];
         s->state = UNDER_WAY;
@@ -576,6 +612,7 @@ static size_t take_work(hq_scheduler *scheduler, hq_work *work, uint32_t number,
         s->given_ms = (uint32_t)((now_us - work->added_us) / 1000);
         list_push(&work->flight, index);
         work->waiting--;
+        work->under_way++;
         scheduler->waiting--;
         scheduler->workers[number].outstanding++;
         assignments_r[taken++] = (hq_assignment){work->owner, index};
@@ -585,13 +622,19 @@ static size_t take_work(hq_scheduler *scheduler, hq_work *work, uint32_t number,
 
 /* ---- between queries ---- */
 
+/* Whether some of its subtasks may be given out. */
+static bool has_some(const hq_work *work)
+{
+    return work->waiting > 0 && work->under_way < work->most;
+}
+
 /* Of the queries of first's priority that may have something for this worker, the one whose turn it is. */
 static hq_work *pick(const hq_scheduler *scheduler, hq_work *first, size_t *count_r)
 {
     hq_work *best = NULL;
     *count_r = 0;
     for (hq_work *work = first; work && work->priority == first->priority; work = work->next) {
-        if (work->waiting == 0 || work->passed == scheduler->take)
+        if (!has_some(work) || work->passed == scheduler->take)
             continue;
         ++*count_r;
         bool is_first = !best || work->share->time < best->share->time ||
@@ -728,11 +771,14 @@ int64_t scheduler_give(hq_scheduler *scheduler, int64_t now_us, hq_give *give, v
     scheduler->due_us = INT64_MAX;
     if (!scheduler->first)
         return INT64_MAX;
+    bool is_any = false;
+    for (const hq_work *work = scheduler->first; work && !is_any; work = work->next)
+        is_any = has_some(work);
     size_t count = scheduler->worker_count, begin = count ? scheduler->turn++ % count : 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t number = (uint32_t)((begin + i) % count);
         const worker *w = &scheduler->workers[number];
-        if (!w->is_used || w->outstanding >= w->credit || (scheduler->waiting == 0 && w->outstanding >= w->slots))
+        if (!w->is_used || w->outstanding >= w->credit || (!is_any && w->outstanding >= w->slots))
             continue;
         size_t taken = scheduler_take(scheduler, number, now_us, assignments, AT_ONCE);
         if (taken > 0)
@@ -770,6 +816,7 @@ bool scheduler_done(hq_scheduler *scheduler, hq_work *work, uint32_t index, cons
         work->waiting--;
         scheduler->waiting--;
     } else {
+        work->under_way--;
         scheduler->workers[s->worker].outstanding--;
         if (s->second != HQ_NO_WORKER)
             scheduler->workers[s->second].outstanding--;
@@ -786,6 +833,11 @@ void scheduler_expect(const hq_work *work, uint32_t index)
 void scheduler_answered(hq_work *work, uint32_t index)
 {
     work->subtasks[index].is_answered = true;
+}
+
+bool scheduler_put_back(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t number)
+{
+    return take_away(scheduler, work, index, number);
 }
 
 uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t number)

@@ -12,6 +12,8 @@
  *
  * Within a query. The first subtasks come from all over the data set, the rest in its order.
  *
+ * A query may be bounded (scheduler_bound): what its answers need is its owner's to know.
+ *
  * At its end. When all subtasks are given out, one that is under way for much longer than its like took is given to a
  * second worker that has nothing else to do; whose answer comes first is heard.
  *
@@ -56,17 +58,21 @@ typedef uint64_t hq_work_key(const void *context, uint32_t index);
 typedef struct hq_work_order {
     uint32_t count;
     int priority;
-    const char *user;    /* whose share it is of */
-    double weight;       /* of that share, > 0; the latest one counts */
-    uint64_t columns;    /* that it reads, by place_column */
-    hq_work_key *key;    /* the partition of a subtask, the same for all queries */
-    const void *context; /* of key */
-    void *owner;         /* given back with each assignment */
+    const char *user;      /* whose share it is of */
+    double weight;         /* of that share, > 0; the latest one counts */
+    uint64_t columns;      /* that it reads, by place_column */
+    uint32_t most_samples; /* of the first subtasks, which come from all over the data set; 0: as many as suit */
+    hq_work_key *key;      /* the partition of a subtask, the same for all queries */
+    const void *context;   /* of key */
+    void *owner;           /* given back with each assignment */
 } hq_work_order;
 
 hq_work *scheduler_add_work(hq_scheduler *scheduler, const hq_work_order *order, int64_t now_us);
 /* From now on the query has that priority. */
 void scheduler_hurry(hq_scheduler *scheduler, hq_work *work, int priority);
+/* From now on no more than so many > 0 of the query's subtasks are given out at once, whoever stands idle; in order,
+ * always the first that waits, whoever holds its columns. No bound: UINT32_MAX, in no order. */
+void scheduler_bound(hq_work *work, uint32_t most, bool is_in_order);
 /* Forgets the query, subtasks under way included. */
 void scheduler_remove_work(hq_scheduler *scheduler, hq_work **work_p);
 
@@ -101,6 +107,10 @@ void scheduler_answered(hq_work *work, uint32_t index);
 /* The worker could not do it: it goes to somebody else if there is anybody else, and if nobody has it already. Gives
  * back how often it has failed. 0 if it is done or not with that worker. */
 uint32_t scheduler_failed(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t worker);
+
+/* The worker's answer is of no use, and nobody's fault: as scheduler_failed, but it does not count as a failure. False
+ * if it is done or not with that worker. */
+bool scheduler_put_back(hq_scheduler *scheduler, hq_work *work, uint32_t index, uint32_t worker);
 
 /* Who else has a subtask that this worker has; HQ_NO_WORKER if nobody. */
 uint32_t scheduler_rival(const hq_work *work, uint32_t index, uint32_t worker);

@@ -1,5 +1,7 @@
 #include "broker/sink.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -52,19 +54,41 @@ struct hq_sink {
     uint32_t done;
     uint64_t *counted; /* one bit a subtask */
 
-    /* the trees */
+    /* The trees. If several threads merge, the lock is over all below but what is said to have none; it is not held
+     * while two nodes are joined, which have left the trees for that time. */
+    bool is_shared;
+    pthread_mutex_t lock;
+    pthread_mutex_t running_lock; /* over what running points to */
     hq_histset *running, *result;
-    size_t waiting_bytes; /* of all nodes that wait */
-    uint32_t merged;      /* subtasks, with those of files that were cut */
+    atomic_size_t waiting_bytes; /* of all nodes that wait or are being joined; no lock */
+    uint32_t merged;             /* subtasks, with those of files that were cut */
     /* The tree over the files. If none can be left out, its leaves come in any order. Else their number and with it a
      * file's place is known only when all before it are settled: then they come in order, and what waits is, for each
      * bit that is set in the number of those that came, the node over so many of them. */
     tree whole;
     node *carried[MAX_LEVELS];
-    size_t settled; /* files that have gone into it, or were left out */
+    size_t settled;   /* files that have gone into it, or were left out */
+    bool is_settling; /* a thread is at that */
 };
 
 static node nothing; /* a mark, never written */
+
+static void lock(hq_sink *sink)
+{
+    if (sink->is_shared)
+        pthread_mutex_lock(&sink->lock);
+}
+
+static void unlock(hq_sink *sink)
+{
+    if (sink->is_shared)
+        pthread_mutex_unlock(&sink->lock);
+}
+
+static void count_bytes(hq_sink *sink, size_t more, size_t less)
+{
+    atomic_fetch_add_explicit(&sink->waiting_bytes, more - less, memory_order_relaxed);
+}
 
 static size_t bytes_of(const hq_histset *set)
 {
@@ -100,7 +124,14 @@ hq_sink *sink_new(const uint32_t *sizes, size_t file_count, const hq_histset *sh
     sink->can_leave_out = can_leave_out;
     if (!can_leave_out)
         tree_make(&sink->whole, (uint32_t)file_count);
+    pthread_mutex_init(&sink->lock, NULL);
+    pthread_mutex_init(&sink->running_lock, NULL);
     return sink;
+}
+
+void sink_share(hq_sink *sink)
+{
+    sink->is_shared = true;
 }
 
 /* ---- nodes ---- */
@@ -109,7 +140,7 @@ static node *node_of_set(hq_sink *sink, hq_histset *set)
 {
     node *n = hq_alloc(sizeof *n);
     *n = (node){.set = set};
-    sink->waiting_bytes += sink->set_bytes;
+    count_bytes(sink, sink->set_bytes, 0);
     return n;
 }
 
@@ -118,7 +149,7 @@ static node *node_of_bytes(hq_sink *sink, const void *bytes, size_t size)
     node *n = hq_alloc(sizeof *n + size);
     *n = (node){.size = size};
     memcpy(n->bytes, bytes, size);
-    sink->waiting_bytes += size;
+    count_bytes(sink, size, 0);
     return n;
 }
 
@@ -126,7 +157,7 @@ static void node_free(hq_sink *sink, node *n)
 {
     if (!n || n == &nothing)
         return;
-    sink->waiting_bytes -= n->set ? sink->set_bytes : n->size;
+    count_bytes(sink, 0, n->set ? sink->set_bytes : n->size);
     histset_free(&n->set);
     free(n);
 }
@@ -166,6 +197,8 @@ void sink_free(hq_sink **sink_p)
     free(sink->files);
     histset_free(&sink->blank);
     free(sink->counted);
+    pthread_mutex_destroy(&sink->lock);
+    pthread_mutex_destroy(&sink->running_lock);
     free(sink);
     *sink_p = NULL;
 }
@@ -191,7 +224,7 @@ static void merge(hq_histset *whole, const hq_histset *part)
 }
 
 /* left + right; both are consumed. */
-static node *join(hq_sink *sink, node *left, node *right)
+static node *join_nodes(hq_sink *sink, node *left, node *right)
 {
     if (right == &nothing)
         return left;
@@ -215,6 +248,15 @@ static node *join(hq_sink *sink, node *left, node *right)
     return joined;
 }
 
+/* The same, without the lock, which the caller has: the two are nobody else's. */
+static node *join(hq_sink *sink, node *left, node *right)
+{
+    unlock(sink);
+    node *joined = join_nodes(sink, left, right);
+    lock(sink);
+    return joined;
+}
+
 void sink_expect(const hq_sink *sink, uint32_t index)
 {
     /* Of many files each has a small tree, which is at hand. */
@@ -223,13 +265,15 @@ void sink_expect(const hq_sink *sink, uint32_t index)
         __builtin_prefetch(&t->nodes[level][index >> level], 1);
 }
 
-/* Puts a finished node in its place and joins it upwards for as long as its sibling is finished too. */
-static void settle(hq_sink *sink, tree *t, uint32_t index, node *n)
+/* Puts a finished node in its place and joins it upwards for as long as its sibling is finished too. Of two siblings
+ * that are finished at once, whoever comes second finds the other. True if the tree is whole: then its root is given.
+ */
+static bool settle(hq_sink *sink, tree *t, uint32_t index, node *n, node **root_r)
 {
     for (int level = 0;; level++, index /= 2) {
         if (level == t->levels - 1) {
-            t->nodes[level][0] = n;
-            return;
+            *root_r = n;
+            return true;
         }
         uint32_t sibling = index ^ 1;
         if (sibling >= t->widths[level])
@@ -237,7 +281,7 @@ static void settle(hq_sink *sink, tree *t, uint32_t index, node *n)
         node *other = t->nodes[level][sibling];
         if (!other) {
             t->nodes[level][index] = n;
-            return;
+            return false;
         }
         t->nodes[level][sibling] = NULL;
         n = index % 2 ? join(sink, other, n) : join(sink, n, other);
@@ -248,9 +292,9 @@ static void settle(hq_sink *sink, tree *t, uint32_t index, node *n)
 static void carry(hq_sink *sink, node *n)
 {
     int level = 0;
-    for (; sink->carried[level]; level++) {
-        n = join(sink, sink->carried[level], n);
+    for (node *left; (left = sink->carried[level]); level++) {
         sink->carried[level] = NULL;
+        n = join(sink, left, n);
     }
     sink->carried[level] = n;
 }
@@ -269,19 +313,24 @@ static void carry_out(hq_sink *sink)
     sink->carried[0] = n;
 }
 
-/* Takes into the whole what has its place in it. */
+/* Takes into the whole what has its place in it. One thread does, and finds what others have ready meanwhile. */
 static void settle_files(hq_sink *sink)
 {
+    if (sink->is_settling)
+        return;
+    sink->is_settling = true;
     for (; sink->settled < sink->file_count; sink->settled++) {
         file *f = &sink->files[sink->settled];
-        if (f->is_cut)
-            continue;
-        if (!f->sum)
-            return;
-        carry(sink, f->sum);
+        node *sum = f->sum;
+        if (!f->is_cut && !sum)
+            break;
         f->sum = NULL;
+        if (!f->is_cut)
+            carry(sink, sum);
     }
-    carry_out(sink);
+    if (sink->settled == sink->file_count)
+        carry_out(sink);
+    sink->is_settling = false;
 }
 
 /* ---- what comes ---- */
@@ -289,21 +338,32 @@ static void settle_files(hq_sink *sink)
 static void merge_node(hq_sink *sink, size_t number, uint32_t index, node *n)
 {
     file *f = &sink->files[number];
+    lock(sink);
     sink->merged++;
+    f->merged++;
     if (!f->tree.levels)
         tree_make(&f->tree, f->count);
-    settle(sink, &f->tree, index - f->first, n);
-    if (++f->merged < f->count)
-        return;
-    f->sum = f->tree.nodes[f->tree.levels - 1][0];
-    f->tree.nodes[f->tree.levels - 1][0] = NULL;
-    tree_clear(sink, &f->tree);
-    if (sink->can_leave_out) {
-        settle_files(sink);
-    } else {
-        settle(sink, &sink->whole, (uint32_t)number, f->sum);
-        f->sum = NULL;
+    if (settle(sink, &f->tree, index - f->first, n, &n)) {
+        tree_clear(sink, &f->tree);
+        if (sink->can_leave_out) {
+            f->sum = n;
+            settle_files(sink);
+        } else if (settle(sink, &sink->whole, (uint32_t)number, n, &n)) {
+            sink->whole.nodes[sink->whole.levels - 1][0] = n;
+        }
     }
+    unlock(sink);
+}
+
+static void add_to_running(hq_sink *sink, const hq_histset *set)
+{
+    if (!sink->running)
+        return;
+    if (sink->is_shared)
+        pthread_mutex_lock(&sink->running_lock);
+    merge(sink->running, set);
+    if (sink->is_shared)
+        pthread_mutex_unlock(&sink->running_lock);
 }
 
 static hq_error merge_into(hq_sink *sink, size_t number, uint32_t index, const void *contents, size_t size,
@@ -317,8 +377,7 @@ static hq_error merge_into(hq_sink *sink, size_t number, uint32_t index, const v
             histset_free(&set);
             return error;
         }
-        if (sink->running)
-            merge(sink->running, set);
+        add_to_running(sink, set);
         if (sink->is_small) {
             n = node_of_set(sink, set);
         } else {
@@ -402,7 +461,7 @@ size_t sink_set_bytes(const hq_sink *sink)
 
 size_t sink_bytes(const hq_sink *sink)
 {
-    return sink->waiting_bytes;
+    return atomic_load_explicit(&((hq_sink *)sink)->waiting_bytes, memory_order_relaxed);
 }
 
 static void run_up_node(hq_sink *sink, const node *n)
@@ -455,10 +514,12 @@ bool sink_cross_out(hq_sink *sink, size_t number)
 void sink_cut(hq_sink *sink, size_t number)
 {
     file *f = &sink->files[number];
+    lock(sink);
     f->is_cut = true;
     tree_clear(sink, &f->tree);
     sink->merged += f->count - f->merged;
     settle_files(sink);
+    unlock(sink);
     if (sink->running) {
         histset_free(&sink->running);
         run_up(sink);

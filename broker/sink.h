@@ -8,7 +8,8 @@
  *
  * A sink has two halves. The tally knows which subtasks have come and which files are left out: a bit each. The trees
  * hold the sums. Each half belongs to one thread at a time, and they may be two threads' (broker/merge.c); what is said
- * of neither below is for one thread that has both. A sink knows no sockets.
+ * of neither below is for one thread that has both. Subtrees have nothing to do with each other, so several threads may
+ * merge into the trees of a sink that is shared. A sink knows no sockets.
  */
 #ifndef HQ_BROKER_SINK_H
 #define HQ_BROKER_SINK_H
@@ -58,13 +59,17 @@ bool sink_cross_out(hq_sink *sink, size_t file);
 
 /* ---- the trees ---- */
 
+/* From now on any number of threads may call sink_merge at once, for different subtasks; for all else the trees are one
+ * thread's still, and nothing is merged meanwhile. */
+void sink_share(hq_sink *sink);
+
 /* Of sink_add and sink_leave_out the part that is the trees'. A subtask that was merged must not come again, a file
  * that is whole or was cut must not be cut. */
 hq_error sink_merge(hq_sink *sink, uint32_t index, const void *contents, size_t size, hq_reason *reason);
 void sink_cut(hq_sink *sink, size_t file);
 
 /* The bytes of what waits for its sibling. A set of up to 1 MiB waits as it is, a larger one packed (histset_encode).
- */
+ * For any thread. */
 size_t sink_bytes(const hq_sink *sink);
 
 /* From now on the sum of what came is kept up as well, for sink_so_far; it costs a second merge for each partial, so it

@@ -97,6 +97,19 @@ static hq_buffer partial_of(int bins, uint32_t index)
     return bytes;
 }
 
+/* The same with something in every bin. */
+static hq_buffer full_partial_of(int bins, uint32_t index)
+{
+    hq_histset *set = shape_of(bins);
+    hq_buffer bytes = {0};
+    uint64_t seed = 5000 + index;
+    for (int i = 0; i < bins; i++)
+        hist_fill_bin(set->hists[0], (size_t)i, next_number(&seed), 1);
+    histset_encode(set, &bytes);
+    histset_free(&set);
+    return bytes;
+}
+
 static void say(fake_worker *w, const hq_order *order, const void *bytes, size_t size)
 {
     fake_forget(w, order);
@@ -547,6 +560,152 @@ static void progress_comes_at_once_and_then_ten_times_a_second_at_most_4_1(void 
     }
 }
 
+/* ---- what there is memory for ---- */
+
+enum { FULL = 70000, FULL_BYTES = 16 * FULL, MEMORY = 12 << 20 };
+
+static void answer_full(fake_worker *w, const hq_order *order)
+{
+    hq_buffer bytes = full_partial_of(FULL, order->index);
+    say(w, order, bytes.bytes, bytes.size);
+    buffer_clear(&bytes);
+}
+
+/* Answers whatever comes, the last first, until the query is done; its result must be that of full partials, but for
+ * the one of that index. */
+static void finish_full(stage *s, zsock_t *client, fake_worker *w, uint32_t but)
+{
+    while (!talk_has_input(client, 0)) {
+        fake_drain(w, 5);
+        while (w->count) {
+            hq_order order = w->orders[w->count - 1];
+            answer_full(w, &order);
+            fake_drain(w, 0);
+        }
+    }
+    hq_message *message = talk_expect(client, HQ_DONE);
+    uint32_t count = SUBTASKS;
+    hq_histset *shape = shape_of(FULL);
+    hq_sink *expected = sink_new(&count, 1, shape, false);
+    for (uint32_t i = 0; i < count; i++) {
+        hq_buffer bytes = i == but ? partial_of(FULL, i) : full_partial_of(FULL, i);
+        assert_int_equal(sink_add(expected, i, bytes.bytes, bytes.size, NULL), HQ_OK);
+        buffer_clear(&bytes);
+    }
+    expect_result(message, expected);
+    message_free(&message);
+    assert_int_equal(stage_counter(s, "merging"), 0);
+    sink_free(&expected);
+    histset_free(&shape);
+}
+
+/* All its answers together would take four times the memory it may have. */
+static void a_query_whose_answers_wait_is_given_no_more_workers_and_goes_on_later(void **state)
+{
+    (void)state;
+    gate mergers;
+    hq_broker_settings settings = stage_settings();
+    settings.store = (char *)"none";
+    settings.query_memory = MEMORY;
+    stage *s = stage_start_with(&settings, gate_shut, &mergers);
+    zsock_t *large = stage_client(s), *small = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, 100);
+    char *text = text_of(FULL);
+    size_t most = MEMORY / 2 / FULL_BYTES;
+    talk_send(large, submit_of(1, text, "empty:40"));
+    hq_message *message = talk_expect(large, HQ_ACCEPTED);
+    message_free(&message);
+    fake_collect(worker, most);
+    assert_true(fake_hears_nothing(worker, s));
+    while (worker->count) {
+        hq_order order = worker->orders[0];
+        answer_full(worker, &order);
+    }
+    stage_wait_counter(s, "merging", (int64_t)most);
+    assert_true(fake_hears_nothing(worker, s));
+    talk_send(small, submit_of(2, stage_text, "empty:20")); /* the worker is there for others */
+    fake_collect(worker, 20);
+    fake_answer_all(worker, 1);
+    message = talk_expect_past(small, HQ_ACCEPTED, HQ_DONE);
+    message_free(&message);
+    assert_int_equal(stage_counter(s, "merging"), most);
+    gate_open(&mergers);
+    finish_full(s, large, worker, UINT32_MAX);
+    assert_int_equal(stage_counter(s, "requeued"), 0);
+    free(text);
+    fake_free(&worker);
+    zsock_destroy(&large);
+    zsock_destroy(&small);
+    stage_end(&s);
+    sem_destroy(&mergers.open);
+}
+
+/* The first answer is nearly empty, so that all the others are asked for at once. */
+static void answers_that_there_is_no_room_for_are_computed_again(void **state)
+{
+    (void)state;
+    gate mergers;
+    hq_broker_settings settings = stage_settings();
+    settings.store = (char *)"none";
+    settings.query_memory = MEMORY;
+    stage *s = stage_start_with(&settings, gate_shut, &mergers);
+    zsock_t *client = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, 100);
+    char *text = text_of(FULL);
+    talk_send(client, submit_of(1, text, "empty:40"));
+    hq_message *message = talk_expect(client, HQ_ACCEPTED);
+    message_free(&message);
+    fake_collect(worker, MEMORY / 2 / FULL_BYTES);
+    hq_order first = worker->orders[0];
+    answer(worker, &first, FULL);
+    fake_collect(worker, SUBTASKS - 1);
+    for (size_t i = SUBTASKS - 1; i > 0; i--) {
+        hq_order order = worker->orders[0];
+        answer_full(worker, &order);
+    }
+    stage_wait_counter(s, "merging", 1 + MEMORY / FULL_BYTES);
+    stage_wait_counter(s, "requeued", SUBTASKS - 1 - MEMORY / FULL_BYTES);
+    gate_open(&mergers);
+    finish_full(s, client, worker, first.index);
+    free(text);
+    fake_free(&worker);
+    zsock_destroy(&client);
+    stage_end(&s);
+    sem_destroy(&mergers.open);
+}
+
+static void a_query_that_needs_more_memory_by_itself_fails_4_3(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    settings.query_memory = 3 << 19; /* for one sum, but not for two */
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, 100);
+    char *text = text_of(FULL);
+    talk_send(client, submit_of(1, text, "empty:40"));
+    hq_message *message = talk_expect(client, HQ_ACCEPTED);
+    message_free(&message);
+    while (!talk_has_input(client, 0)) {
+        fake_drain(worker, 5);
+        assert_true(worker->count <= 1);
+        if (worker->count) {
+            hq_order order = worker->orders[0];
+            answer_full(worker, &order);
+        }
+    }
+    message = talk_expect(client, HQ_FAILED);
+    assert_string_equal(talk_text(message, "code"), hq_error_name(HQ_ELIMIT));
+    assert_non_null(
+        strstr(talk_text(message, "text"), "a query may have 1.5 MiB (the broker's option --query-memory)"));
+    message_free(&message);
+    assert_int_equal(stage_counter(s, "subtasks"), 2);
+    free(text);
+    fake_free(&worker);
+    zsock_destroy(&client);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +717,9 @@ int main(void)
         cmocka_unit_test(a_broker_that_stops_keeps_what_waits),
         cmocka_unit_test(a_file_left_out_leaves_no_trace_whoever_merges),
         cmocka_unit_test(progress_comes_at_once_and_then_ten_times_a_second_at_most_4_1),
+        cmocka_unit_test(a_query_whose_answers_wait_is_given_no_more_workers_and_goes_on_later),
+        cmocka_unit_test(answers_that_there_is_no_room_for_are_computed_again),
+        cmocka_unit_test(a_query_that_needs_more_memory_by_itself_fails_4_3),
     };
     socket_prepare_process();
     samples = zsys_sprintf("%s/uproot-Zmumu-*.root", getenv("HQ_SAMPLES"));

@@ -1,6 +1,8 @@
 /* The sink: each subtask counts once, and the result is the same bit for bit whatever the order. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -389,6 +391,75 @@ static void files_left_out_leave_no_trace(void **state)
     }
 }
 
+/* ---- several threads ---- */
+
+enum { THREADS = 4, PACKED_BINS = 70000 };
+
+typedef struct crowd {
+    hq_sink *sink;
+    const parts *p;
+    const uint32_t *order;
+    atomic_uint next;
+    atomic_int failures;
+} crowd;
+
+static void *merge_some(void *context)
+{
+    crowd *c = context;
+    for (uint32_t i; (i = atomic_fetch_add(&c->next, 1)) < c->p->count;) {
+        const hq_buffer *contents = &c->p->list[c->order[i]].contents;
+        if (sink_merge(c->sink, c->order[i], contents->bytes, contents->size, NULL))
+            atomic_fetch_add(&c->failures, 1);
+    }
+    return NULL;
+}
+
+static void merge_together(crowd *c)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, merge_some, c), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&c->failures), 0);
+}
+
+/* One file and many, small sets and packed ones, watched and not. */
+static void the_result_is_that_of_one_thread_however_many_merge(void **state)
+{
+    (void)state;
+    uint64_t seed = 77;
+    for (int round = 0; round < 24; round++) {
+        bool is_large = round % 4 == 3, can_leave_out = round & 4;
+        uint32_t sizes[20], files = round % 3 ? is_large ? 6 : 20 : 1, total = 0;
+        for (uint32_t f = 0; f < files; f++)
+            total += sizes[f] = 1 + (uint32_t)(next_number(&seed) * (is_large ? 12 / files : 200 / files));
+        parts p;
+        parts_fill_shape(&p, new_shape(is_large ? PACKED_BINS : BINS), total, seed++, true);
+        hq_sink *expected = sink_new(sizes, files, p.shape, can_leave_out),
+                *sink = sink_new(sizes, files, p.shape, can_leave_out);
+        for (uint32_t i = 0; i < total; i++)
+            assert_int_equal(add(expected, &p, i), HQ_OK);
+        uint32_t *order = hq_calloc(total, sizeof *order);
+        shuffle(order, total, &seed);
+        sink_share(sink);
+        if (round % 2)
+            sink_watch(sink);
+        crowd c = {.sink = sink, .p = &p, .order = order};
+        merge_together(&c);
+        assert_non_null(sink_result(sink));
+        assert_true(histset_is_equal(sink_result(sink), sink_result(expected)));
+        if (round % 2)
+            assert_int_equal(hist_entries(sink_so_far(sink)->hists[1]), hist_entries(sink_result(expected)->hists[1]));
+        sink_drop(sink);
+        assert_int_equal(sink_bytes(sink), 0);
+        free(order);
+        sink_free(&sink);
+        sink_free(&expected);
+        parts_clear(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_query_whose_partials_are_all_empty_has_an_empty_result),
         cmocka_unit_test(so_far_is_the_sum_of_what_came),
         cmocka_unit_test(files_left_out_leave_no_trace),
+        cmocka_unit_test(the_result_is_that_of_one_thread_however_many_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "tests/broker/stage.h"
 #include "wire/socket.h"
 
-enum { QUERIES = 5, ROUNDS = 15, APART_MS = 100, DENSE = 400000 };
+enum { QUERIES = 5, ROUNDS = 15, APART_MS = 100, DENSE = 140000 };
 
 /* A query of so many subtasks, whose progress is wanted. */
 static void submit(zsock_t *client, int request, const char *text, int subtasks)
@@ -139,6 +139,7 @@ static void what_the_mergers_make_waits_until_its_client_may_be_told_4_1(void **
                            "    h.fill(3.5)\n",
                            DENSE);
     submit(client, 0, stage_text, 300);
+    accepted(client, 0); /* the first that the worker is told of */
     submit(client, 1, text, 300);
     hq_axis axis = {.name = (char *)"x", .label = (char *)"", .bins = DENSE, .low = 0, .high = 10};
     hq_hist *hist = hist_new("h", &axis, 1, HQ_COUNT);
