@@ -1,18 +1,17 @@
 #include "broker/backlog.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/queue.h"
 
-/* What is taken from the front leaves a gap that is closed now and then. */
-typedef struct queue {
-    uint32_t *items;
-    size_t head, count, capacity; /* items[head] up to items[count] */
-    size_t place;                 /* in the heap */
-} queue;
+typedef struct line {
+    hq_queue queue;
+    size_t place; /* in the heap */
+} line;
 
 struct hq_backlog {
-    queue *queues; /* by worker number */
+    line *lines; /* by worker number */
     size_t count;
     uint32_t *heap; /* worker numbers, the longest queue on top */
 };
@@ -28,28 +27,23 @@ void backlog_free(hq_backlog **backlog_p)
     if (!backlog)
         return;
     for (size_t i = 0; i < backlog->count; i++)
-        free(backlog->queues[i].items);
-    free(backlog->queues);
+        queue_clear(&backlog->lines[i].queue);
+    free(backlog->lines);
     free(backlog->heap);
     free(backlog);
     *backlog_p = NULL;
 }
 
-static size_t length(const queue *q)
-{
-    return q->count - q->head;
-}
-
 size_t backlog_length(const hq_backlog *backlog, uint32_t worker)
 {
-    return worker < backlog->count ? length(&backlog->queues[worker]) : 0;
+    return worker < backlog->count ? queue_length(&backlog->lines[worker].queue) : 0;
 }
 
 /* ---- the heap ---- */
 
 static size_t length_at(const hq_backlog *backlog, size_t place)
 {
-    return length(&backlog->queues[backlog->heap[place]]);
+    return queue_length(&backlog->lines[backlog->heap[place]].queue);
 }
 
 static void swap(hq_backlog *backlog, size_t one, size_t other)
@@ -57,8 +51,8 @@ static void swap(hq_backlog *backlog, size_t one, size_t other)
     uint32_t worker = backlog->heap[one];
     backlog->heap[one] = backlog->heap[other];
     backlog->heap[other] = worker;
-    backlog->queues[backlog->heap[one]].place = one;
-    backlog->queues[backlog->heap[other]].place = other;
+    backlog->lines[backlog->heap[one]].place = one;
+    backlog->lines[backlog->heap[other]].place = other;
 }
 
 /* A length has grown by one, so this ends after a step or two, mostly. */
@@ -89,10 +83,10 @@ static void add_queues(hq_backlog *backlog, uint32_t worker)
         return;
     size_t count = backlog->count + backlog->count / 2;
     count = count > worker ? count : (size_t)worker + 1;
-    backlog->queues = hq_realloc(backlog->queues, count, sizeof *backlog->queues);
+    backlog->lines = hq_realloc(backlog->lines, count, sizeof *backlog->lines);
     backlog->heap = hq_realloc(backlog->heap, count, sizeof *backlog->heap);
     for (size_t i = backlog->count; i < count; i++) { /* empty ones have their place at the bottom */
-        backlog->queues[i] = (queue){.place = i};
+        backlog->lines[i] = (line){.place = i};
         backlog->heap[i] = (uint32_t)i;
     }
     backlog->count = count;
@@ -108,26 +102,18 @@ uint32_t backlog_longest(const hq_backlog *backlog)
 void backlog_push(hq_backlog *backlog, uint32_t worker, uint32_t index)
 {
     add_queues(backlog, worker);
-    queue *q = &backlog->queues[worker];
-    if (q->head > 1024 && q->head > q->count / 2) {
-        memmove(q->items, q->items + q->head, length(q) * sizeof *q->items);
-        q->count -= q->head;
-        q->head = 0;
-    }
-    HQ_GROW(q->items, q->count, q->capacity);
-    q->items[q->count++] = index;
-    rise(backlog, q->place);
+    queue_push(&backlog->lines[worker].queue, index);
+    rise(backlog, backlog->lines[worker].place);
 }
 
 bool backlog_pop(hq_backlog *backlog, uint32_t worker, uint32_t *index_r)
 {
     if (backlog_length(backlog, worker) == 0)
         return false;
-    queue *q = &backlog->queues[worker];
-    *index_r = q->items[q->head++];
-    if (q->head == q->count)
-        q->head = q->count = 0;
-    sink(backlog, q->place);
+    line *l = &backlog->lines[worker];
+    *index_r = *queue_at(&l->queue, 0);
+    queue_drop(&l->queue, 1);
+    sink(backlog, l->place);
     return true;
 }
 
@@ -135,26 +121,21 @@ bool backlog_behind(const hq_backlog *backlog, uint32_t worker, size_t places, u
 {
     if (backlog_length(backlog, worker) <= places)
         return false;
-    const queue *q = &backlog->queues[worker];
-    *index_r = q->items[q->head + places];
+    *index_r = *queue_at(&backlog->lines[worker].queue, places);
     return true;
 }
 
 bool backlog_last(const hq_backlog *backlog, uint32_t worker, uint32_t *index_r)
 {
-    if (backlog_length(backlog, worker) == 0)
-        return false;
-    const queue *q = &backlog->queues[worker];
-    *index_r = q->items[q->count - 1];
-    return true;
+    size_t length = backlog_length(backlog, worker);
+    return length > 0 && backlog_behind(backlog, worker, length - 1, index_r);
 }
 
 bool backlog_pop_last(hq_backlog *backlog, uint32_t worker, uint32_t *index_r)
 {
     if (!backlog_last(backlog, worker, index_r))
         return false;
-    queue *q = &backlog->queues[worker];
-    q->count--;
-    sink(backlog, q->place);
+    queue_drop_last(&backlog->lines[worker].queue);
+    sink(backlog, backlog->lines[worker].place);
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "broker/backlog.h"
+#include "broker/queue.h"
 
 enum {
     MAX_HELD = 1 << 20, /* partitions whose holders are remembered: some 80 MB */
@@ -31,12 +32,6 @@ typedef struct subtask {
     bool is_dealt, is_answered;
 } subtask;
 
-/* Indexes in order; what is taken from the front leaves a gap that is closed now and then. */
-typedef struct list {
-    uint32_t *items;
-    size_t head, count, capacity; /* items[head] up to items[count] */
-} list;
-
 typedef struct worker {
     bool is_used;
     uint64_t seed; /* of its id */
@@ -63,8 +58,8 @@ struct hq_work {
     bool is_in_order;
     uint32_t lowest; /* no subtask before it waits */
     subtask *subtasks;
-    list returned; /* to be dealt again, before the undealt */
-    list flight;   /* under way, in the order of their giving; what is not any more is passed over */
+    hq_queue returned; /* to be dealt again, before the undealt */
+    hq_queue flight;   /* under way, in the order of their giving; what is not any more is passed over */
     hq_backlog *backlog;
     int64_t added_us;
     double load_us, run_us, turn_us; /* means of late: loading when something was cold, loop, from giving to answer */
@@ -91,22 +86,6 @@ struct hq_scheduler {
     hq_schedule_counts counts;
 };
 
-static void list_push(list *l, uint32_t index)
-{
-    if (l->head > 1024 && l->head > l->count / 2) {
-        memmove(l->items, l->items + l->head, (l->count - l->head) * sizeof *l->items);
-        l->count -= l->head;
-        l->head = 0;
-    }
-    HQ_GROW(l->items, l->count, l->capacity);
-    l->items[l->count++] = index;
-}
-
-static size_t list_length(const list *l)
-{
-    return l->count - l->head;
-}
-
 /* A mean that forgets; the first value is the mean. */
 static void note_mean(double *mean, double value)
 {
@@ -130,8 +109,8 @@ hq_scheduler *scheduler_new(bool is_random)
 static void work_free(hq_work *work)
 {
     backlog_free(&work->backlog);
-    free(work->returned.items);
-    free(work->flight.items);
+    queue_clear(&work->returned);
+    queue_clear(&work->flight);
     free(work->subtasks);
     free(work);
 }
@@ -181,7 +160,7 @@ static void take_home_away(hq_scheduler *scheduler, uint32_t number)
     uint32_t index;
     for (hq_work *work = scheduler->first; work; work = work->next)
         while (backlog_pop(work->backlog, number, &index))
-            list_push(&work->returned, index);
+            queue_push(&work->returned, index);
 }
 
 void scheduler_set_credit(hq_scheduler *scheduler, uint32_t number, uint32_t credit)
@@ -204,7 +183,7 @@ static void wait_again(hq_scheduler *scheduler, hq_work *work, uint32_t index)
     scheduler->waiting++;
     if (index < work->lowest)
         work->lowest = index;
-    list_push(&work->returned, index);
+    queue_push(&work->returned, index);
 }
 
 /* The worker has it no more. False if it was not with it. */
@@ -234,7 +213,7 @@ void scheduler_remove_worker(hq_scheduler *scheduler, uint32_t number)
                 if (work->subtasks[i].state == WAITING)
                     work->subtasks[i].worker = HQ_NO_WORKER;
                 else /* a straggler that may have a second worker again */
-                    list_push(&work->flight, i);
+                    queue_push(&work->flight, i);
             }
 }
 
@@ -442,8 +421,9 @@ static uint32_t spread(uint32_t k, uint32_t count)
 /* The next subtask that is in no queue; false if there is none. */
 static bool next_undealt(hq_work *work, uint32_t *index_r)
 {
-    if (list_length(&work->returned) > 0) {
-        *index_r = work->returned.items[work->returned.head++];
+    if (queue_length(&work->returned) > 0) {
+        *index_r = *queue_at(&work->returned, 0);
+        queue_drop(&work->returned, 1);
         return true;
     }
     while (work->sampled < work->samples) {
@@ -471,7 +451,7 @@ static bool deal_one(hq_scheduler *scheduler, hq_work *work)
         return true;
     uint32_t host = host_of(scheduler, work, index);
     if (host == HQ_NO_WORKER) { /* everybody drains */
-        list_push(&work->returned, index);
+        queue_push(&work->returned, index);
         return false;
     }
     backlog_push(work->backlog, host, index);
@@ -592,8 +572,8 @@ static bool is_with_one(const subtask *s)
 /* Those at the front that are over are forgotten. */
 static void trim_flight(hq_work *work)
 {
-    while (list_length(&work->flight) > 0 && !is_with_one(&work->subtasks[work->flight.items[work->flight.head]]))
-        work->flight.head++;
+    while (queue_length(&work->flight) > 0 && !is_with_one(&work->subtasks[*queue_at(&work->flight, 0)]))
+        queue_drop(&work->flight, 1);
 }
 
 /* At most max subtasks of one query. */
@@ -610,7 +590,7 @@ static size_t take_work(hq_scheduler *scheduler, hq_work *work, uint32_t number,
         s->state = UNDER_WAY;
         s->worker = number;
         s->given_ms = (uint32_t)((now_us - work->added_us) / 1000);
-        list_push(&work->flight, index);
+        queue_push(&work->flight, index);
         work->waiting--;
         work->under_way++;
         scheduler->waiting--;
@@ -685,14 +665,14 @@ static double patience_us(const hq_work *work)
 /* Those that one worker has for longest; what is over, answered, or with a second worker leaves the list on the way. */
 static size_t oldest_under_way(hq_work *work, uint32_t oldest_r[static STRAGGLERS_SEEN])
 {
-    list *flight = &work->flight;
-    size_t count = 0, at = flight->head;
-    for (; at < flight->count && count < STRAGGLERS_SEEN; at++)
-        if (is_with_one(&work->subtasks[flight->items[at]]))
-            oldest_r[count++] = flight->items[at];
-    flight->head = at - count;
+    hq_queue *flight = &work->flight;
+    size_t count = 0, at = 0;
+    for (; at < queue_length(flight) && count < STRAGGLERS_SEEN; at++)
+        if (is_with_one(&work->subtasks[*queue_at(flight, at)]))
+            oldest_r[count++] = *queue_at(flight, at);
+    queue_drop(flight, at - count);
     for (size_t i = 0; i < count; i++)
-        flight->items[flight->head + i] = oldest_r[i];
+        *queue_at(flight, i) = oldest_r[i];
     return count;
 }
 
