@@ -9,10 +9,10 @@
 
 enum {
     FIRST_BUCKETS = 1024,
-    SMALL_SHARE = 10,     /* the part for what is new: one tenth */
-    GHOSTS_PER_ENTRY = 8, /* names remembered for each column that is there … */
-    MIN_GHOSTS = 1024,    /* … and at least so many */
-    REPORTS = 4096,
+    SMALL_SHARE = 10,      /* the part for what is new: one tenth */
+    GHOSTS_PER_ENTRY = 8,  /* names remembered for each column that is there … */
+    MIN_GHOSTS = 1024,     /* … and at least so many */
+    MAX_REPORTS = 1 << 20, /* 16 MiB; a second in which more are evicted is not to be had */
     REPORTS_COMPARED = 32
 };
 
@@ -68,8 +68,8 @@ struct hq_cache {
     uint64_t oversize_bytes, oversize_count;
     hq_column **dead; /* evicted, to be freed once the lock is given back */
     size_t dead_count, dead_capacity;
-    hq_hash *reports; /* partitions, a ring: report n is at n % REPORTS */
-    uint64_t reports_made, reports_taken;
+    hq_hash *reports; /* partitions: from reports_taken up to reports_made, exclusive, those that nobody has taken */
+    size_t reports_made, reports_taken, report_capacity;
     hq_cache_counts counts;
 };
 
@@ -86,7 +86,6 @@ hq_cache *cache_new(size_t limit_bytes)
     cache->main_limit = limit_bytes - limit_bytes / SMALL_SHARE;
     cache->bucket_count = FIRST_BUCKETS;
     cache->buckets = hq_calloc(cache->bucket_count, sizeof *cache->buckets);
-    cache->reports = hq_calloc(REPORTS, sizeof *cache->reports);
     return cache;
 }
 
@@ -259,15 +258,21 @@ static void forget_ghosts(hq_cache *cache)
 
 static void report_eviction(hq_cache *cache, const hq_cache_entry *entry)
 {
-    uint64_t compared = 0;
-    for (uint64_t i = cache->reports_made; i-- > cache->reports_taken && compared < REPORTS_COMPARED; compared++)
-        if (memcmp(&cache->reports[i % REPORTS], &entry->partition, sizeof entry->partition) == 0)
+    size_t compared = 0;
+    for (size_t i = cache->reports_made; i-- > cache->reports_taken && compared < REPORTS_COMPARED; compared++)
+        if (memcmp(&cache->reports[i], &entry->partition, sizeof entry->partition) == 0)
             return;
-    cache->reports[cache->reports_made++ % REPORTS] = entry->partition;
-    if (cache->reports_made - cache->reports_taken > REPORTS) {
+    if (cache->reports_made - cache->reports_taken == MAX_REPORTS) {
         cache->reports_taken++;
         cache->counts.evictions_untold++;
     }
+    if (cache->reports_made == cache->report_capacity && cache->reports_taken > cache->reports_made / 2) {
+        cache->reports_made -= cache->reports_taken;
+        memmove(cache->reports, cache->reports + cache->reports_taken, cache->reports_made * sizeof *cache->reports);
+        cache->reports_taken = 0;
+    }
+    HQ_GROW(cache->reports, cache->reports_made, cache->report_capacity);
+    cache->reports[cache->reports_made++] = entry->partition;
 }
 
 static void evict(hq_cache *cache, hq_cache_entry *entry)
@@ -590,10 +595,13 @@ void cache_release(hq_cache *cache, hq_cache_entry **entry_p)
 
 size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max)
 {
-    size_t count = 0;
     pthread_mutex_lock(&cache->lock);
-    while (count < max && cache->reports_taken < cache->reports_made)
-        partitions_r[count++] = cache->reports[cache->reports_taken++ % REPORTS];
+    size_t left = cache->reports_made - cache->reports_taken, count = left < max ? left : max;
+    if (count > 0)
+        memcpy(partitions_r, cache->reports + cache->reports_taken, count * sizeof *partitions_r);
+    cache->reports_taken += count;
+    if (count == left)
+        cache->reports_made = cache->reports_taken = 0;
     pthread_mutex_unlock(&cache->lock);
     return count;
 }

@@ -75,7 +75,7 @@ void cache_release(hq_cache *cache, hq_cache_entry **entry_p);
 
 /* What was evicted since the last call, oldest first, for the report to the broker: at most max hashes as
  * partition_identity gives them. A partition is named when any of its columns went, once for columns
- * that went together. Of more than 4,096 reports that nobody takes the oldest are dropped and counted. */
+ * that went together. Of more than 1,048,576 reports that nobody takes the oldest are dropped and counted. */
 size_t cache_take_evicted(hq_cache *cache, hq_hash *partitions_r, size_t max);
 
 typedef struct hq_cache_counts {

@@ -448,15 +448,16 @@ static void note_pace(hq_worker *worker, const hq_batch *batch)
     worker->credit = ahead < (double)least ? least : ahead > MAX_CREDIT ? MAX_CREDIT : (int64_t)ahead;
 }
 
+/* All of it, in as many messages as it takes: what a broker is not told of, it takes for held for ever. */
 static void say_evicted(hq_worker *worker)
 {
     hq_hash evicted[EVICTED_AT_ONCE];
-    size_t count = cache_take_evicted(worker->cache, evicted, EVICTED_AT_ONCE);
-    for (size_t i = 0; count && i < worker->link_count; i++) {
-        hq_message *message = message_new(HQ_EVICTED);
-        message_copy_payload(message, evicted, count * sizeof *evicted);
-        say(worker->links[i], &message);
-    }
+    for (size_t count; (count = cache_take_evicted(worker->cache, evicted, EVICTED_AT_ONCE)) > 0;)
+        for (size_t i = 0; i < worker->link_count; i++) {
+            hq_message *message = message_new(HQ_EVICTED);
+            message_copy_payload(message, evicted, count * sizeof *evicted);
+            say(worker->links[i], &message);
+        }
 }
 
 /* Everything that is there goes out, the answers for one broker in one message. */
