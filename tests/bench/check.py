@@ -101,7 +101,31 @@ def check_locality():
     expect(simulated["hq"]["from_cache"] > simulated["random"]["from_cache"], "placement is worth nothing")
 
 
-CHECKS = {"fairness": check_fairness, "locality": check_locality, "latency": check_latency, "scale": check_scale, "throughput": check_throughput}
+def check_stall():
+    figures = run("stall", "--seconds", "0.2", "--bins", "1,5000,100000", "--progress")
+    rows = figures["rows"]
+    expect([row["bins"] for row in rows] == [0, 1, 5000, 100000], "not a row for each number of bins")
+    expect(all(row["answers"] > 0 and row["p50_us"] <= row["p99_us"] <= row["max_us"] for row in rows), "STATUS was not asked, or times out of order")
+    expect(all(row["subtasks"] >= 20 and row["seconds"] > 0 for row in rows[1:]), "a query was not computed")
+
+
+def check_partials():
+    """No cluster: one program and a store in a file."""
+    program = f"{BUILD}/bench/partials"
+    for options, batch in ((["300", "1000"], None), (["300", "1000", "70"], 70), (["5", "3000000"], 2)):
+        done = subprocess.run([program, f"sqlite:partials-{len(options)}-{options[0]}", *options], capture_output=True, text=True, check=False)
+        expect(done.returncode == 0, f"partials ended with {done.returncode}: {done.stderr}")
+        figures = json.loads(done.stdout)
+        expect(figures["partials"] == int(options[0]) and figures["bytes"] == int(options[1]), "not the partials that were asked for")
+        expect(batch is None or figures["batch"] == batch, f"{figures['batch']} at a time")
+        expect(figures["put_s"] >= 0 and figures["get_s"] >= 0, "no times")
+    done = subprocess.run([program, "nonsense", "3", "10"], capture_output=True, text=True, check=False)
+    expect(done.returncode == 1 and done.stderr.startswith("partials: "), "a store that cannot be opened is no error")
+    expect(subprocess.run([program], capture_output=True, check=False).returncode == 2, "wrong use is no error")
+
+
+CHECKS = {"fairness": check_fairness, "locality": check_locality, "latency": check_latency, "partials": check_partials, "scale": check_scale,
+          "stall": check_stall, "throughput": check_throughput}
 
 if __name__ == "__main__":
     CHECKS[sys.argv[1]]()
