@@ -266,6 +266,8 @@ hq_block *seq_open(hq_checker *checker, hq_stmt *stmt)
     hq_block *outer = build_begin_block(checker);
     stmt->body = checker->block;
     checker->nest++;
+    if (checker->nest > checker->program->nest_depth)
+        checker->program->nest_depth = checker->nest;
     return outer;
 }
 

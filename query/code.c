@@ -42,18 +42,21 @@ static const char PASSES[] =
     "loop-mssa(licm),simplifycfg,loop-vectorize<interleave-forced-only;no-vectorize-forced-only>,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,simplifycfg)";
 
-/* What some of these and of code generation cost grows with the square of the loops. A person who waits for hundreds of
- * loops waits less for slower code that is made at once: only what takes time in proportion, and the machine's level 0.
+/* What some of these and of code generation cost grows with the square of the loops, and faster where they stand in
+ * each other. A person who waits for hundreds of loops waits less for slower code that is made at once: only what takes
+ * time in proportion, and the machine's level 0.
  */
 static const char LARGE_PASSES[] =
     "function(simplifycfg,mem2reg,early-cse<memssa>,simplifycfg,instcombine<max-iterations=1;no-verify-fixpoint>,"
     "loop-mssa(licm),simplifycfg)";
 
-enum { LARGE_LOOPS = 60, LARGE_CODE = 4000 };
+enum { LARGE_LOOPS = 60, LARGE_CODE = 4000, LARGE_DEPTH = 16 };
 
 static jit_level level_of(const hq_program *program)
 {
-    return program->loop_count > LARGE_LOOPS || program->code_count > LARGE_CODE ? JIT_QUICK : JIT_GOOD;
+    bool is_large = program->loop_count > LARGE_LOOPS || program->code_count > LARGE_CODE ||
+                    program->nest_depth > LARGE_DEPTH;
+    return is_large ? JIT_QUICK : JIT_GOOD;
 }
 
 static hq_error optimise(const code_unit *unit, hq_reason *reason)

@@ -194,11 +194,10 @@ static uint64_t odd_inverse(uint64_t odd)
 /* Modulo 2^64: twos are counted apart, since only odd numbers have inverses. */
 static int64_t combinations(int64_t n, int64_t k)
 {
-    enum { MOST = 1 << 16 };
     if (n < 0 || k < 0 || k > n)
         return 0;
     k = k > n - k ? n - k : k;
-    if (k > MOST)
+    if (k > MATH_MOST_CHOSEN)
         return 0;
     uint64_t above = 1, below = 1;
     int twos = 0;

@@ -49,6 +49,9 @@ uintptr_t math_address(const math_function *function);
 /* The index of a function, -1 if there is none of that name. */
 int math_find(const char *name);
 
+/* comb(n, k) is 0 where both k and n - k are above it. */
+enum { MATH_MOST_CHOSEN = 1 << 16 };
+
 /* The functions below the surface. */
 #define MATH_FLOOR_DIVIDE ".floordiv"
 #define MATH_MODULO       ".mod"

@@ -155,6 +155,7 @@ struct hq_program {
     hq_fault *faults;
     size_t fault_count, fault_capacity;
     size_t code_count, loop_count; /* statements and operations; loops and lists */
+    size_t nest_depth;             /* loops in loops, and bodies of functions in them: as deep as it gets */
     bool has_memory;               /* a list is kept in some event */
     hq_block body;
     hq_hash fingerprint;
