@@ -42,25 +42,85 @@ static bool is_one_of(const char *const *words, const char *name, size_t length)
 /* What a name is that no dot stands before. */
 typedef enum name_kind { NAME_COLUMN, NAME_WORD, NAME_MATH } name_kind;
 
-static name_kind kind_of(const char *name, size_t length, bool is_called)
-{
-    static const char *const words[] = {"and", "or", "not", "if", "else", "in", "True", "False", NULL};
-    static const char *const functions[] = {"abs", "all",       "any",     "bool",           "float", "int",
-                                            "len", "max",       "min",     "range",          "round", "sorted",
-                                            "sum", "delta_phi", "delta_r", "invariant_mass", NULL};
-    static const char *const constants[] = {"pi", "tau", "inf", "nan", NULL};
-    if (is_called)
-        return is_one_of(functions, name, length) ? NAME_WORD : NAME_MATH;
-    if (is_one_of(words, name, length))
-        return NAME_WORD;
-    return is_one_of(constants, name, length) ? NAME_MATH : NAME_COLUMN;
-}
-
 static const char *skip_blanks(const char *at)
 {
     while (*at == ' ' || *at == '\t')
         at++;
     return at;
+}
+
+static size_t name_length(const char *at)
+{
+    size_t length = 0;
+    while (is_name_part(at[length]))
+        length++;
+    return length;
+}
+
+/* Where the string or the number at this place ends. */
+static const char *literal_end(const char *at)
+{
+    const char *end = at + 1;
+    if (*at == '"' || *at == '\'') {
+        while (*end && *end != *at)
+            end++;
+        return end + (*end != 0);
+    }
+    while (is_name_part(*end) || *end == '.' || ((*end == '+' || *end == '-') && (end[-1] == 'e' || end[-1] == 'E')))
+        end++;
+    return end;
+}
+
+static bool is_literal(char c)
+{
+    return c == '"' || c == '\'' || isdigit((unsigned char)c);
+}
+
+static bool is_word(const char *name, size_t length, const char *word)
+{
+    return strlen(word) == length && memcmp(name, word, length) == 0;
+}
+
+/* Does a comprehension or a lambda of the expression give the name a meaning? Its names stand between 'for' and 'in',
+ * or between 'lambda' and the colon. */
+static bool is_bound(const char *expression, const char *name, size_t length)
+{
+    bool is_binding = false;
+    for (const char *at = expression; *at;) {
+        if (is_literal(*at)) {
+            at = literal_end(at);
+            continue;
+        }
+        size_t here = name_length(at);
+        if (is_word(at, here, "for") || is_word(at, here, "lambda"))
+            is_binding = true;
+        else if (is_word(at, here, "in") || *at == ':')
+            is_binding = false;
+        else if (is_binding && here == length && memcmp(at, name, length) == 0)
+            return true;
+        at += here ? here : 1;
+    }
+    return false;
+}
+
+/* next: what follows the name. */
+static name_kind kind_of(const char *expression, const char *name, size_t length, const char *next)
+{
+    static const char *const words[] = {"and",    "or",   "not", "if",   "else",  "in", "for",
+                                        "lambda", "None", "is",  "True", "False", NULL};
+    static const char *const functions[] = {
+        "abs", "all",  "any",       "bool",    "combinations",   "enumerate", "float", "int",
+        "len", "list", "max",       "min",     "range",          "reversed",  "round", "sorted",
+        "sum", "zip",  "delta_phi", "delta_r", "invariant_mass", NULL};
+    static const char *const constants[] = {"pi", "tau", "inf", "nan", NULL};
+    bool is_keyword = *next == '=' && next[1] != '=';
+    bool is_spelt_out = (is_word(name, length, "event") && *next == '[') ||
+                        (is_word(name, length, "math") && *next == '.');
+    if (is_one_of(words, name, length) || is_keyword || is_spelt_out || is_bound(expression, name, length))
+        return NAME_WORD;
+    if (*next == '(')
+        return is_one_of(functions, name, length) ? NAME_WORD : NAME_MATH;
+    return is_one_of(constants, name, length) ? NAME_MATH : NAME_COLUMN;
 }
 
 /* A name that stands for a column or a collection. */
@@ -83,23 +143,6 @@ static hq_error rewrite_name(rewriting *r, const char *name, size_t length, cons
     return HQ_OK;
 }
 
-/* A string or a number as it stands; gives back where it ends. */
-static const char *copy_literal(const char *at, hq_buffer *out)
-{
-    const char *end = at + 1;
-    if (*at == '"' || *at == '\'') {
-        while (*end && *end != *at)
-            end++;
-        end += *end != 0;
-    } else {
-        while (is_name_part(*end) || *end == '.' ||
-               ((*end == '+' || *end == '-') && (end[-1] == 'e' || end[-1] == 'E')))
-            end++;
-    }
-    buffer_append(out, at, (size_t)(end - at));
-    return end;
-}
-
 static hq_error rewrite(rewriting *r, const char *expression, hq_buffer *out)
 {
     bool is_after_dot = false;
@@ -107,8 +150,10 @@ static hq_error rewrite(rewriting *r, const char *expression, hq_buffer *out)
         if (*at == '\n' || *at == '\r' || *at == '#' || *at == ';')
             return hq_fail(r->reason, HQ_EINVAL, "\"%s\" is no expression: a query of several lines goes into a file",
                            expression);
-        if (*at == '"' || *at == '\'' || isdigit((unsigned char)*at)) {
-            at = copy_literal(at, out);
+        if (is_literal(*at)) {
+            const char *end = literal_end(at);
+            buffer_append(out, at, (size_t)(end - at));
+            at = end;
             continue;
         }
         if (!is_name_start(*at)) {
@@ -116,11 +161,13 @@ static hq_error rewrite(rewriting *r, const char *expression, hq_buffer *out)
             buffer_u8(out, (uint8_t)*at++);
             continue;
         }
-        size_t length = 1;
-        while (is_name_part(at[length]))
-            length++;
+        size_t length = name_length(at);
         const char *next = skip_blanks(at + length);
-        name_kind kind = is_after_dot ? NAME_WORD : kind_of(at, length, *next == '(');
+        if (!is_after_dot && is_word(at, length, "event") && *next == '.') {
+            at = next + 1;
+            continue;
+        }
+        name_kind kind = is_after_dot ? NAME_WORD : kind_of(expression, at, length, next);
         hq_error error = HQ_OK;
         if (kind == NAME_COLUMN) {
             error = rewrite_name(r, at, length, next, out);
@@ -167,8 +214,8 @@ static hq_error put_axis(const hq_shorthand *shorthand, size_t index, hq_buffer 
 /* The head of the text: imports and the histogram. */
 static hq_error put_head(const hq_shorthand *shorthand, hq_buffer *out, hq_reason *reason)
 {
-    put(out,
-        "import math\nfrom hist import Hist, axis\nfrom hq import delta_phi, delta_r, invariant_mass\n\nh = Hist(");
+    put(out, "import math\nfrom itertools import combinations\nfrom hist import Hist, axis\n"
+             "from hq import delta_phi, delta_r, invariant_mass\n\nh = Hist(");
     hq_error error = HQ_OK;
     for (size_t i = 0; !error && i < shorthand->axis_count; i++)
         error = put_axis(shorthand, i, out, reason);

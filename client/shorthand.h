@@ -4,7 +4,8 @@
  * Names are columns: MET_pt becomes event.MET_pt, Muon[0].pt becomes event.Muon[0].pt, len(Jet) becomes len(event.Jet).
  * Muon.pt without an index is asked of every muon: the text then loops over event.Muon, and one collection only can be
  * looped over; whatever else is asked belongs into a file. A name before a parenthesis is a function, of math if it is
- * not one of the language; pi, tau, inf and nan are math's.
+ * not one of the language; pi, tau, inf and nan are math's. Names that a comprehension or a lambda binds are its own,
+ * and who writes event.MET_pt, event["MET_pt"] or math.sqrt(MET_pt) all the same is understood.
  */
 #ifndef HQ_CLIENT_SHORTHAND_H
 #define HQ_CLIENT_SHORTHAND_H

@@ -43,6 +43,17 @@ static void columns_become_the_events(void **state)
          "            h.fill(item_.pt, weight=event.w)\n"},
         {"delta_r(Muon[0], Muon[1]) if x else pi", NULL, NULL,
          "    h.fill(delta_r(event.Muon[0], event.Muon[1]) if event.x else math.pi)\n"},
+        {"max((m.pt for m in Muon if m.eta < cut), default=0)", NULL, NULL,
+         "    h.fill(max((m.pt for m in event.Muon if m.eta < event.cut), default=0))\n"},
+        {"sum(a.pt * i for i, (a, b) in enumerate(zip(Muon, Jet)))", "any(x > 3 for x in hit)", "x",
+         "    if any(x > 3 for x in event.hit):\n"
+         "        h.fill(sum(a.pt * i for i, (a, b) in enumerate(zip(event.Muon, event.Jet))), weight=event.x)\n"},
+        {"sorted(Muon, key=lambda m: -m.eta)[0].pt", "Muon", NULL,
+         "    if event.Muon:\n        h.fill(sorted(event.Muon, key=lambda m: -m.eta)[0].pt)\n"},
+        {"math.hypot(event.MET_px, event[\"a.b\"])", "event.x == 3", NULL,
+         "    if event.x == 3:\n        h.fill(math.hypot(event.MET_px, event[\"a.b\"]))\n"},
+        {"event.Muon.pt", "Muon.eta < event", NULL,
+         "    for item_ in event.Muon:\n        if item_.eta < event.event:\n            h.fill(item_.pt)\n"},
         {"max(len(Jet), 1)", "any_flag", NULL, "    if event.any_flag:\n        h.fill(max(len(event.Jet), 1))\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
