@@ -32,9 +32,10 @@ static const char usage[] =
     "(\"Events;1\").\n"
     "\n"
     "  --json                 the same as one JSON document\n"
-    "  --values COLUMN        the column's values, one line of JSON for each entry: a number, or a list, or lists of "
-    "lists;\n"
-    "                         NaN and Infinity as they are, which Python's json reads\n"
+    "  --values COLUMN        the values of a column, as Muon_pt or Muon.pt, one line of JSON for each entry: a "
+    "number, "
+    "or\n"
+    "                         a list, or lists of lists; NaN and Infinity as they are, which Python's json reads\n"
     "  --entries FIRST:LAST   only the entries from FIRST up to LAST, exclusive; either may be left out\n"
     "  --remote-ca PATH       certificates that https servers are trusted by, in a file or a folder (or HQ_REMOTE_CA)\n"
     "  --help                 this text\n"
@@ -252,6 +253,19 @@ static void print_entries(const hq_column *column)
     }
 }
 
+/* The full name of what is written as in a query: Muon.pt for Muon_pt. NULL if it is no member of a collection. */
+static const char *name_of_member(const hq_schema *schema, const char *column)
+{
+    for (const char *dot = strchr(column, '.'); dot; dot = strchr(dot + 1, '.')) {
+        char *collection = hq_strndup(column, (size_t)(dot - column));
+        const hq_field *field = schema_find_member(schema, collection, dot + 1);
+        free(collection);
+        if (field)
+            return field->name;
+    }
+    return NULL;
+}
+
 static hq_error show_values(hq_file *file, const show_options *options, hq_reason *reason)
 {
     hq_tree *tree;
@@ -260,14 +274,19 @@ static hq_error show_values(hq_file *file, const show_options *options, hq_reaso
         return error;
     uint64_t entries = tree_entries(tree);
     uint64_t last = options->last < entries ? options->last : entries;
-    if (!schema_find(tree_schema(tree), options->column)) {
+    const char *name = options->column;
+    if (!schema_find(tree_schema(tree), name)) {
+        const char *member = name_of_member(tree_schema(tree), name);
         hq_column *none;
-        error = tree_read(tree, options->column, 0, 0, 0, &none, reason); /* it knows why */
+        if (member)
+            name = member;
+        else
+            error = tree_read(tree, name, 0, 0, 0, &none, reason); /* it knows why */
     }
     for (uint64_t first = options->first; !error && first < last && !ferror(stdout);) {
         uint64_t next = last - first > READ_ENTRIES ? first + READ_ENTRIES : last;
         hq_column *column;
-        error = tree_read(tree, options->column, first, next, READ_LIMIT, &column, reason);
+        error = tree_read(tree, name, first, next, READ_LIMIT, &column, reason);
         if (error)
             break;
         print_entries(column);

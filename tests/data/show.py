@@ -83,6 +83,8 @@ def check_deep_values(folder):
         ("skhep/uproot-issue327.root", "DstTree", "fEventPlane.fQvector[9][10][2]", None, (3, 9)),
         ("coffea/nano_dy_rntuple.root", "Events", "Muon_pt", "Muon_pt", (5, 17)),
         ("coffea/nano_dy_rntuple.root", "Events", "run", "run", (0, 40)),
+        ("coffea/nano_dy_rntuple.root", "Events", "Muon.pt", "Muon_pt", (5, 17)),
+        ("coffea/nano_dy.root", "Events", "Jet.muonIdx1", "Jet_muonIdx1", (0, 40)),
     ]:
         path = folder / name
         done = show(f"{path}:{tree}", "--values", column, "--entries", f"{entries[0]}:{entries[1]}")
