@@ -251,10 +251,28 @@ static char *login_name(const settings *s)
     return entry ? hq_strdup(entry->pw_name) : hq_format("uid%ld", (long)getuid());
 }
 
+/* The number of the first line that is not UTF-8; 0 if all are. What goes out is UTF-8, so that no broker could tell.
+ */
+static size_t line_of_other_bytes(const char *text)
+{
+    size_t line = 1;
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        if (!bson_utf8_validate(text, length, false))
+            return line;
+        text += length + (text[length] != 0);
+        line++;
+    }
+    return 0;
+}
+
 static hq_error submit(hq_session *session, const settings *s, const char *name, const char *text,
                        const hq_arguments *arguments, bool wants_progress, hq_reason *reason)
 {
-    size_t count = arguments->count;
+    size_t count = arguments->count, line = line_of_other_bytes(text);
+    if (line)
+        return hq_fail(reason, HQ_EINVAL, "%s:%zu: the text is not UTF-8 here: save the query as plain UTF-8 text",
+                       name, line);
     for (size_t i = 0; i < count; i++)
         if (!bson_utf8_validate(arguments->texts[i], strlen(arguments->texts[i]), false))
             return hq_fail(reason, HQ_EINVAL, "the name of file %zu is not UTF-8", i + 1);

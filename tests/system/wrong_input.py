@@ -35,6 +35,7 @@ def write_files(folder):
     (folder / "head.root").write_bytes(whole[:40])
     (folder / "text.root").write_text("This is no ROOT file.\n" * 100, "utf-8")
     (folder / "nothing.root").write_bytes(b"")
+    (folder / "latin.py").write_text('from hist import Hist, axis\nmass = Hist(axis.Regular(1, 0, 1, label="µ"))\n', "latin-1")
     with uproot.recreate(folder / "no-entries.root") as file:
         file.mktree("events", {"M": np.float64})
     for name, (bins, body) in QUERIES.items():
@@ -53,6 +54,7 @@ CASES = {
     "no such query": (["missing.py", ZMUMU], 2, ["missing.py: No such file"]),
     "query is a folder": ([".", ZMUMU], 2, ["Is a directory"]),
     "query is binary": ([ZMUMU, ZMUMU], 2, ["zero byte"]),
+    "query in another encoding": (["latin.py", ZMUMU], 2, ["latin.py:2: the text is not UTF-8 here"]),
     "no dataset": (["right.py"], 2, ["a query and a dataset are wanted", "--help"]),
     "unknown option": (["--nonsense", "right.py", ZMUMU], 2, ["--nonsense", "--help"]),
     "priority out of range": (["--priority", "1000", "right.py", ZMUMU], 2, ["--priority", "1000", "0 to 999"]),
