@@ -103,15 +103,48 @@ static void check_from(hq_checker *checker, const hq_node *node)
 
 /* --- constants and histograms --- */
 
+static bool is_constant(const hq_value *value)
+{
+    if (value->kind != KIND_TUPLE)
+        return value->kind == KIND_STRING || (kind_is_scalar(value->kind) && value->part[0]->op == EXPR_CONST);
+    for (size_t i = 0; i < value->item_count; i++)
+        if (!is_constant(&value->items[i]))
+            return false;
+    return true;
+}
+
+/* A list is kept as a tuple that knows where it came from: it becomes a list where an event uses it, see check_name. */
+static hq_value check_constant(hq_checker *checker, const hq_node *node)
+{
+    if (node->kind != NODE_LIST)
+        return check_expr(checker, node);
+    hq_value value = check_items(checker, node);
+    value.node = node;
+    return value;
+}
+
+/* A name, or names in a tuple, get their constants. */
+static void define_constants(hq_checker *checker, const hq_node *target, const hq_value *value)
+{
+    if (target->kind == NODE_NAME) {
+        define(checker, target, target->word)->value = *value;
+        return;
+    }
+    if (target->kind != NODE_TUPLE && target->kind != NODE_LIST)
+        source_fail(checker->source, target->at, NULL, "only a name can be assigned to");
+    if (value->kind != KIND_TUPLE || value->item_count != target->kid_count)
+        source_fail(checker->source, target->at, NULL, "%s cannot be taken apart into %zu names",
+                    value->kind == KIND_TUPLE ? "a tuple of another length" : check_describe(checker, value),
+                    target->kid_count);
+    for (size_t i = 0; i < target->kid_count; i++)
+        define_constants(checker, target->kids[i], &value->items[i]);
+}
+
 static void check_global(hq_checker *checker, const hq_node *node)
 {
     const hq_node *source = node->kids[node->kid_count - 1];
     const hq_node *target = node->kids[0];
-    for (size_t i = 0; i + 1 < node->kid_count; i++)
-        if (node->kids[i]->kind != NODE_NAME)
-            source_fail(checker->source, node->kids[i]->at, "write one assignment for each name",
-                        "outside the event loop only a single name can be assigned to");
-    if (source->kind == NODE_CALL) {
+    if (source->kind == NODE_CALL && target->kind == NODE_NAME) {
         hq_symbol fresh = {.word = target->word};
         if (check_declares_hist(checker, &fresh, source)) {
             if (node->kid_count > 2)
@@ -120,15 +153,16 @@ static void check_global(hq_checker *checker, const hq_node *node)
             return;
         }
     }
-    hq_value value = check_expr(checker, source);
-    if (value.kind != KIND_STRING && !(kind_is_scalar(value.kind) && value.part[0]->op == EXPR_CONST)) {
+    hq_value value = check_constant(checker, source);
+    if (!is_constant(&value)) {
         const char *hint = value.kind == KIND_FUNCTION ? "import it under that name: from math import … as …" : NULL;
         source_fail(checker->source, source->at, hint,
-                    "outside the event loop a name can stand for a number, a string or a histogram, and this is %s",
+                    "outside the event loop a name can stand for a number, a string, a tuple or a list of these, or a "
+                    "histogram, and this is %s",
                     check_describe(checker, &value));
     }
     for (size_t i = 0; i + 1 < node->kid_count; i++)
-        define(checker, node->kids[i], node->kids[i]->word)->value = value;
+        define_constants(checker, node->kids[i], &value);
 }
 
 static void check_global_augment(hq_checker *checker, const hq_node *node)

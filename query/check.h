@@ -317,6 +317,8 @@ void check_return(hq_checker *checker, const hq_node *node);
 /* --- check_name.c: names, columns, records --- */
 
 hq_value check_name(hq_checker *checker, const hq_node *node);
+/* Is it the name of a list that stands above the event loop? Then this is what it holds, side by side. */
+bool check_takes_list(hq_checker *checker, const hq_node *node, hq_value *tuple_r);
 hq_value check_attribute(hq_checker *checker, const hq_node *node);
 /* A member of a record. node is for messages. */
 const hq_expr *check_member(hq_checker *checker, const hq_node *node, const hq_value *record, const char *member);
@@ -341,6 +343,8 @@ _Noreturn void check_refuse_operand(hq_checker *checker, const hq_node *node, co
 /* Refuses what is not a number (or a bool). */
 const hq_expr *check_scalar(hq_checker *checker, const hq_node *node);
 const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what);
+/* The same of a value that the node has given already. */
+const hq_expr *check_int_value(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what);
 const hq_expr *check_condition(hq_checker *checker, const hq_node *node);
 /* Whether the value counts as true. */
 const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_value *value);

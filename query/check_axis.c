@@ -6,60 +6,113 @@
 
 /* --- constants --- */
 
-static const hq_expr *constant(hq_checker *checker, const hq_node *node, const char *what)
+/* node is where messages point to. */
+static const hq_expr *constant_of(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what)
 {
-    const hq_expr *expr = check_scalar(checker, node);
-    if (expr->op != EXPR_CONST)
+    if (!kind_is_scalar(value->kind))
+        check_refuse_operand(checker, node, value);
+    if (value->part[0]->op != EXPR_CONST)
         source_fail(checker->source, node->at, NULL, "%s must be a constant", what);
-    return expr;
+    return value->part[0];
 }
 
-static double constant_float(hq_checker *checker, const hq_node *node, const char *what)
+static double float_of(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what)
 {
-    const hq_expr *expr = constant(checker, node, what);
-    double value = build_convert(checker, expr, SCALAR_FLOAT)->value.number;
-    if (!isfinite(value))
+    const hq_expr *expr = constant_of(checker, node, value, what);
+    double number = build_convert(checker, expr, SCALAR_FLOAT)->value.number;
+    if (!isfinite(number))
         source_fail(checker->source, node->at, NULL, "%s must be a finite number", what);
-    return value;
+    return number;
 }
 
-static int64_t constant_int(hq_checker *checker, const hq_node *node, const char *what)
+static int64_t int_of(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what)
 {
-    const hq_expr *expr = constant(checker, node, what);
+    const hq_expr *expr = constant_of(checker, node, value, what);
     if (expr->type != SCALAR_INT)
         source_fail(checker->source, node->at, NULL, "%s must be an int", what);
     return expr->value.integer;
 }
 
+static char *text_of(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what)
+{
+    if (value->kind != KIND_STRING)
+        source_fail(checker->source, node->at, NULL, "%s must be a string, and this is %s", what,
+                    check_describe(checker, value));
+    return arena_copy(checker->program->arena, value->text, strlen(value->text));
+}
+
+static double constant_float(hq_checker *checker, const hq_node *node, const char *what)
+{
+    hq_value value = check_expr(checker, node);
+    return float_of(checker, node, &value, what);
+}
+
+static int64_t constant_int(hq_checker *checker, const hq_node *node, const char *what)
+{
+    hq_value value = check_expr(checker, node);
+    return int_of(checker, node, &value, what);
+}
+
 static char *constant_text(hq_checker *checker, const hq_node *node, const char *what)
 {
     hq_value value = check_expr(checker, node);
-    if (value.kind != KIND_STRING)
-        source_fail(checker->source, node->at, NULL, "%s must be a string, and this is %s", what,
-                    check_describe(checker, &value));
-    return arena_copy(checker->program->arena, value.text, strlen(value.text));
+    return text_of(checker, node, &value, what);
 }
 
 static void demand_flag(hq_checker *checker, const hq_node *keyword, bool wanted)
 {
     const char *name = keyword->word->text;
-    const hq_expr *value = constant(checker, keyword->kids[0], name);
+    hq_value given = check_expr(checker, keyword->kids[0]);
+    const hq_expr *value = constant_of(checker, keyword->kids[0], &given, name);
     if (value->type != SCALAR_BOOL || (value->value.integer != 0) != wanted)
         source_fail(checker->source, keyword->at,
-                    wanted ? "every axis of hq has an underflow and an overflow bin" : NULL, "%s can only be %s", name,
-                    wanted ? "True" : "False");
+                    wanted                        ? "every axis of hq has an underflow and an overflow bin"
+                    : strcmp(name, "growth") == 0 ? "every machine must fill the same bins"
+                                                  : "fill with x % period",
+                    "%s can only be %s", name, wanted ? "True" : "False");
 }
 
-/* [a, b, …] or (a, b, …): how many there are. */
-static size_t check_list(hq_checker *checker, const hq_node *node, const char *what, size_t least, size_t most)
+/* What stands side by side in a list or a tuple, or in one that a name stands for. */
+typedef struct listed {
+    const hq_node *node;
+    const hq_value *items;
+    size_t count;
+} listed;
+
+static bool is_written_out(const hq_node *node)
 {
-    if (node->kind != NODE_LIST && node->kind != NODE_TUPLE)
+    return node->kind == NODE_LIST || node->kind == NODE_TUPLE;
+}
+
+/* Where messages about one of them point to. */
+static const hq_node *item_node(const listed *list, size_t index)
+{
+    return is_written_out(list->node) ? list->node->kids[index] : list->node;
+}
+
+/* Axes may have more edges than a value can have parts. */
+static listed written_out(hq_checker *checker, const hq_node *node)
+{
+    hq_value *items = arena_alloc(checker->source->arena, node->kid_count * sizeof *items + 1);
+    for (size_t i = 0; i < node->kid_count; i++)
+        items[i] = check_expr(checker, node->kids[i]);
+    return (listed){node, items, node->kid_count};
+}
+
+static listed check_list(hq_checker *checker, const hq_node *node, const char *what, size_t least, size_t most)
+{
+    bool is_named = node->kind == NODE_NAME;
+    hq_value whole = {.kind = KIND_EVENTS};
+    if (is_named)
+        whole = check_expr(checker, node);
+    if (!is_written_out(node) && whole.kind != KIND_TUPLE)
         source_fail(checker->source, check_start(node), NULL, "the %s should stand here, as a list", what);
-    if (node->kid_count < least)
+    size_t count = is_named ? whole.item_count : node->kid_count;
+    if (count < least)
         source_fail(checker->source, node->at, NULL, "the axis needs at least %zu of the %s", least, what);
-    if (node->kid_count > most)
+    if (count > most)
         source_limit(checker->source, node->at, "an axis has at most %zu of the %s", most, what);
-    return node->kid_count;
+    return is_named ? (listed){node, whole.items, count} : written_out(checker, node);
 }
 
 /* --- the kinds --- */
@@ -167,12 +220,13 @@ static void check_ends(hq_checker *checker, const hq_node *const *parts, hq_axis
 
 static void check_edges(hq_checker *checker, const hq_node *node, hq_axis *axis)
 {
-    size_t count = check_list(checker, node, "edges", 2, (size_t)MAX_NODES);
+    listed list = check_list(checker, node, "edges", 2, (size_t)MAX_NODES);
+    size_t count = list.count;
     axis->edges = arena_alloc(checker->program->arena, count * sizeof *axis->edges);
     for (size_t i = 0; i < count; i++) {
-        axis->edges[i] = constant_float(checker, node->kids[i], "an edge");
+        axis->edges[i] = float_of(checker, item_node(&list, i), &list.items[i], "an edge");
         if (i > 0 && !(axis->edges[i - 1] < axis->edges[i]))
-            source_fail(checker->source, node->kids[i]->at, NULL,
+            source_fail(checker->source, item_node(&list, i)->at, NULL,
                         "the edge %g does not lie above the one before it, %g", axis->edges[i], axis->edges[i - 1]);
     }
     axis->bins = (uint32_t)(count - 1);
@@ -197,7 +251,8 @@ static void check_integers(hq_checker *checker, const hq_node *const *parts, hq_
 
 static void check_categories(hq_checker *checker, const hq_node *node, hq_axis *axis)
 {
-    size_t count = check_list(checker, node, "categories", 1, (size_t)HQ_MAX_CATEGORIES);
+    listed list = check_list(checker, node, "categories", 1, (size_t)HQ_MAX_CATEGORIES);
+    size_t count = list.count;
     bool is_of_ints = axis->kind == HQ_AXIS_INT_CATEGORY;
     axis->bins = (uint32_t)count;
     axis->ints = is_of_ints ? arena_alloc(checker->program->arena, count * sizeof *axis->ints) : NULL;
@@ -205,13 +260,13 @@ static void check_categories(hq_checker *checker, const hq_node *node, hq_axis *
     for (size_t i = 0; i < count; i++) {
         bool is_twice = false;
         if (is_of_ints)
-            axis->ints[i] = constant_int(checker, node->kids[i], "a category");
+            axis->ints[i] = int_of(checker, item_node(&list, i), &list.items[i], "a category");
         else
-            axis->texts[i] = constant_text(checker, node->kids[i], "a category");
+            axis->texts[i] = text_of(checker, item_node(&list, i), &list.items[i], "a category");
         for (size_t j = 0; j < i && !is_twice; j++)
             is_twice = is_of_ints ? axis->ints[i] == axis->ints[j] : strcmp(axis->texts[i], axis->texts[j]) == 0;
         if (is_twice)
-            source_fail(checker->source, node->kids[i]->at, NULL, "a category that is there already");
+            source_fail(checker->source, item_node(&list, i)->at, NULL, "a category that is there already");
     }
 }
 

@@ -125,6 +125,13 @@ static const struct {
     {MODULE_HIST, "NamedHist", "use Hist with named axes"},
     {MODULE_HIST, "BaseHist", "use Hist"},
     {MODULE_HIST, "new", "use Hist(axis.Regular(bins, low, high))"},
+    {MODULE_ITERTOOLS, "accumulate", "add up in a loop"},
+    {MODULE_ITERTOOLS, "chain", "write s + t"},
+    {MODULE_ITERTOOLS, "pairwise", "write zip(s, s[1:])"},
+    {MODULE_ITERTOOLS, "permutations", "write the loops out, and leave out what is equal"},
+    {MODULE_ITERTOOLS, "product", "write a loop in a loop, or two fors in a comprehension"},
+    {MODULE_TRANSFORM, "Function", "use axis.transform.log or axis.transform.sqrt"},
+    {MODULE_TRANSFORM, "Pow", "use axis.transform.sqrt, or axis.Variable([…])"},
     {MODULE_STORAGE, "AtomicInt64", "use Int64"},
     {MODULE_STORAGE, "Unlimited", "use Double"},
 };
@@ -203,9 +210,9 @@ static const hq_expr *number_argument(hq_checker *checker, const hq_node *node, 
 
 static void check_count(hq_checker *checker, const hq_node *node, const char *name, unsigned least, unsigned most)
 {
+    const char *second = strcmp(name, "enumerate") == 0 ? "start" : strcmp(name, "round") == 0 ? "ndigits" : "";
     for (size_t i = 0; i < argument_count(node); i++)
-        if (argument(node, i)->kind == NODE_KEYWORD &&
-            !(strcmp(name, "enumerate") == 0 && i == 1 && strcmp(argument(node, i)->word->text, "start") == 0))
+        if (argument(node, i)->kind == NODE_KEYWORD && !(i == 1 && strcmp(argument(node, i)->word->text, second) == 0))
             source_fail(checker->source, argument(node, i)->at, NULL, "%s takes no argument named '%.200s'", name,
                         argument(node, i)->word->text);
     if (argument_count(node) >= least && argument_count(node) <= most)
@@ -265,7 +272,9 @@ static hq_value call_round(hq_checker *checker, const hq_node *node)
     if (argument_count(node) == 1)
         return to_int_by(checker, node, MATH_ROUND);
     const hq_expr *a = number_argument(checker, node, 0);
-    const hq_expr *digits = check_int(checker, argument(node, 1), "the number of digits");
+    const hq_node *second = argument(node, 1);
+    const hq_expr *digits = check_int(checker, second->kind == NODE_KEYWORD ? second->kids[0] : second,
+                                      "the number of digits");
     checker->at = node->at;
     if (a->type == SCALAR_INT)
         return value_of(build_call(checker, MATH_ROUND_INT, a, digits));
@@ -346,8 +355,8 @@ static hq_value *iterable_argument(hq_checker *checker, const hq_node *node)
     hq_value *value = arena_alloc(checker->source->arena, sizeof *value);
     *value = check_expr(checker, node);
     if (!kind_is_iterable(value->kind))
-        source_fail(checker->source, check_start(node), NULL, "%s cannot be looped over",
-                    check_describe(checker, value));
+        source_fail(checker->source, check_start(node), value->kind == KIND_EVENTS ? "for event in events:" : NULL,
+                    "%s cannot be looped over", check_describe(checker, value));
     if (value->kind == KIND_TUPLE)
         *value = seq_array(checker, node, value);
     if (value->kind == KIND_REVERSED)

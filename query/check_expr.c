@@ -15,7 +15,12 @@ uint32_t check_start(const hq_node *node)
 void check_refuse_operand(hq_checker *checker, const hq_node *node, const hq_value *value)
 {
     const char *hint = NULL;
-    if (kind_is_sequence(value->kind))
+    const hq_field *field = value->kind == KIND_LIST ? &checker->program->columns->fields[value->ref] : NULL;
+    if (field && field->collection && field->member)
+        hint = source_format(checker->source,
+                             "loop over its elements: for x in event.%.100s: … x.%.100s; with -e, %.100s.%.100s",
+                             field->collection, field->member, field->collection, field->member);
+    else if (kind_is_sequence(value->kind))
         hint = "loop over its elements, or ask for its len()";
     else if (value->kind == KIND_RECORD)
         hint = "take one of its members";
@@ -33,13 +38,20 @@ const hq_expr *check_scalar(hq_checker *checker, const hq_node *node)
     return value.part[0];
 }
 
-const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what)
+const hq_expr *check_int_value(hq_checker *checker, const hq_node *node, const hq_value *value, const char *what)
 {
-    const hq_expr *expr = check_scalar(checker, node);
-    if (expr->type == SCALAR_FLOAT)
+    if (!kind_is_scalar(value->kind))
+        check_refuse_operand(checker, node, value);
+    if (value->kind == KIND_FLOAT)
         source_fail(checker->source, node->at, "make it an int with int(…)", "%s must be an int, and this is a float",
                     what);
-    return build_convert(checker, expr, SCALAR_INT);
+    return build_convert(checker, value->part[0], SCALAR_INT);
+}
+
+const hq_expr *check_int(hq_checker *checker, const hq_node *node, const char *what)
+{
+    hq_value value = check_expr(checker, node);
+    return check_int_value(checker, node, &value, what);
 }
 
 const hq_expr *check_truth(hq_checker *checker, const hq_node *node, const hq_value *value)
@@ -241,8 +253,9 @@ static hq_value choose(hq_checker *checker, const hq_node *node, const hq_expr *
     }
     bool is_scalar = kind_is_scalar(yes.value.kind) && kind_is_scalar(no.value.kind);
     if (!is_scalar && !is_storable && yes.value.kind == no.value.kind)
-        source_fail(checker->source, node->at, NULL, "%s cannot be chosen by a condition",
-                    check_describe(checker, &yes.value));
+        source_fail(checker->source, node->at,
+                    yes.value.kind == KIND_STRING ? "write an if statement with a fill in each branch" : NULL,
+                    "%s cannot be chosen by a condition", check_describe(checker, &yes.value));
     if (!is_storable || !value_join(checker, &shape, &no.value, &widens))
         source_fail(checker->source, node->at, NULL, "one side is %s, the other %s",
                     check_describe(checker, &yes.value), check_describe(checker, &no.value));

@@ -61,7 +61,8 @@ hq_value check_iterable(hq_checker *checker, const hq_node *node)
 {
     if (node->kind == NODE_COMP)
         return (hq_value){.kind = KIND_GENERATOR, .node = node};
-    return check_expr(checker, node);
+    hq_value tuple;
+    return check_takes_list(checker, node, &tuple) ? tuple : check_expr(checker, node);
 }
 
 /* A number: bools count as ints. */
@@ -182,17 +183,31 @@ static hq_value list_of(hq_checker *checker, const hq_node *node, const hq_value
                       .item_count = 1};
 }
 
+/* What can be no element of anything. */
+static _Noreturn void refuse_element(hq_checker *checker, const hq_node *node, const hq_value *value)
+{
+    const char *hint = value->kind == KIND_HISTOGRAM ? "fill each by name; a function can be given a histogram"
+                       : value->kind == KIND_STRING  ? "strings stand only in declarations and in fills, each by itself"
+                       : kind_is_iterable(value->kind) ? "make a list of it: list(…)"
+                                                       : NULL;
+    source_fail(checker->source, check_start(node), hint, "%s cannot be an element here",
+                check_describe(checker, value));
+}
+
 /* Values side by side, of one shape, become elements. */
 static hq_value array_of_tuple(hq_checker *checker, const hq_node *node, const hq_value *tuple)
 {
     if (!tuple->item_count)
-        source_fail(checker->source, check_start(node), "begin with what it is to hold",
+        source_fail(checker->source, check_start(node), "begin with what it is to hold, or write [x for x in … if …]",
                     "an empty list has elements of no type");
     hq_value *shape = arena_alloc(checker->source->arena, sizeof *shape);
     *shape = tuple->items[0];
     bool widens = false;
     for (size_t i = 0; i < tuple->item_count; i++)
-        if (!value_is_storable(&tuple->items[i]) || !value_join(checker, shape, &tuple->items[i], &widens))
+        if (!value_is_storable(&tuple->items[i]))
+            refuse_element(checker, node, &tuple->items[i]);
+    for (size_t i = 0; i < tuple->item_count; i++)
+        if (!value_join(checker, shape, &tuple->items[i], &widens))
             source_fail(checker->source, check_start(node), NULL, "the elements differ: %s and %s",
                         check_describe(checker, shape), check_describe(checker, &tuple->items[i]));
     size_t width = value_part_count(shape);

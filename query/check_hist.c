@@ -4,9 +4,20 @@
 
 #include "query/check.h"
 
-static void check_storage(hq_checker *checker, const hq_node *keyword, hq_declared *hist)
+/* A storage that stands behind the axes without its keyword, as hist allows. */
+static bool is_storage(hq_checker *checker, const hq_node *node)
 {
-    const hq_node *node = keyword->kids[0];
+    if (node->kind == NODE_STRING)
+        return true;
+    if (node->kind != NODE_CALL && node->kind != NODE_ATTR && node->kind != NODE_NAME)
+        return false;
+    hq_value value = check_expr(checker, node->kind == NODE_CALL ? node->kids[0] : node);
+    return value.kind == KIND_STRING || (value.kind == KIND_FUNCTION && value.ref == MODULE_STORAGE);
+}
+
+/* at is where messages point to. */
+static void check_storage(hq_checker *checker, uint32_t at, const hq_node *node, hq_declared *hist)
+{
     hq_value value = check_expr(checker, node->kind == NODE_CALL ? node->kids[0] : node);
     const char *name = NULL;
     if (value.kind == KIND_STRING || (value.kind == KIND_FUNCTION && value.ref == MODULE_STORAGE))
@@ -25,7 +36,7 @@ static void check_storage(hq_checker *checker, const hq_node *keyword, hq_declar
             hist->refuses_weight = strcmp(STORAGES[i].name, "Int64") == 0;
             return;
         }
-    source_fail(checker->source, keyword->at, "leave it out: hq keeps sums of weights where a fill has a weight",
+    source_fail(checker->source, at, "leave it out: hq keeps sums of weights where a fill has a weight",
                 "a storage hq does not know; it knows Double, Int64, Weight, Mean and WeightedMean");
 }
 
@@ -62,13 +73,15 @@ bool check_declares_hist(hq_checker *checker, hq_symbol *symbol, const hq_node *
     for (size_t i = 1; i < call->kid_count; i++) {
         const hq_node *argument = call->kids[i];
         if (argument->kind == NODE_KEYWORD && strcmp(argument->word->text, "storage") == 0) {
-            check_storage(checker, argument, &hist);
+            check_storage(checker, argument->at, argument->kids[0], &hist);
         } else if (argument->kind == NODE_KEYWORD) {
             const char *hint = strcmp(argument->word->text, "name") == 0 || strcmp(argument->word->text, "label") == 0
                                    ? "a histogram is called as its variable is; its axes have names and labels"
                                    : NULL;
             source_fail(checker->source, argument->at, hint,
                         "Hist's argument '%.200s' is not part of hq's query language", argument->word->text);
+        } else if (hist.axis_count && i + 1 == call->kid_count && is_storage(checker, argument)) {
+            check_storage(checker, argument->at, argument, &hist);
         } else {
             if (hist.axis_count == HQ_MAX_AXES)
                 source_limit(checker->source, argument->at, "a histogram has at most %d axes", HQ_MAX_AXES);

@@ -119,7 +119,10 @@ static hq_value check_slice(hq_checker *checker, const hq_node *node, hq_value w
     if (whole.kind == KIND_TUPLE)
         return tuple_slice(checker, node, &whole);
     if (!kind_is_sequence(whole.kind))
-        source_fail(checker->source, node->at, NULL, "a slice of %s", check_describe(checker, &whole));
+        source_fail(checker->source, node->at,
+                    whole.kind == KIND_EVENTS ? "for event in events: goes through all; an event is left by continue"
+                                              : NULL,
+                    "a slice of %s", check_describe(checker, &whole));
     const hq_expr *low = slice->kids[0] ? check_int(checker, slice->kids[0], "the start of a slice") : NULL;
     const hq_expr *high = slice->kids[1] ? check_int(checker, slice->kids[1], "the stop of a slice") : NULL;
     const hq_expr *step = step_of(checker, slice);
@@ -137,10 +140,20 @@ static hq_value check_slice(hq_checker *checker, const hq_node *node, hq_value w
 
 /* --- elements --- */
 
+/* Python takes a bool for 0 or 1 here; who writes one means to choose elements by a condition, as arrays are asked. */
+static const hq_expr *check_position(hq_checker *checker, const hq_node *node)
+{
+    hq_value value = check_expr(checker, node);
+    if (value.kind == KIND_BOOL)
+        source_fail(checker->source, node->at, "choose elements with [x for x in … if …]; int(…) makes a bool 0 or 1",
+                    "an index must be an int, and this is a bool");
+    return check_int_value(checker, node, &value, "an index");
+}
+
 /* A tuple's parts differ in type: which one it is must be known. */
 static hq_value tuple_index(hq_checker *checker, const hq_node *node, const hq_value *tuple)
 {
-    const hq_expr *number = check_int(checker, node->kids[1], "an index");
+    const hq_expr *number = check_position(checker, node->kids[1]);
     int64_t count = (int64_t)tuple->item_count;
     if (number->op != EXPR_CONST)
         source_fail(checker->source, node->kids[1]->at, "make it a list: […]",
@@ -171,7 +184,7 @@ hq_value check_index(hq_checker *checker, const hq_node *node)
                     "%s cannot be indexed", check_describe(checker, &whole));
     if (index->kind == NODE_STRING)
         source_fail(checker->source, index->at, NULL, "an int should stand here, and this is a string");
-    const hq_expr *number = check_int(checker, index, "an index");
+    const hq_expr *number = check_position(checker, index);
     checker->at = node->at;
     const hq_expr *low, *high;
     seq_cursors(checker, &whole, &low, &high);

@@ -1,6 +1,7 @@
 /* query/check_name.c - what a name, an attribute or event["…"] stands for. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "query/check.h"
 
@@ -91,7 +92,7 @@ const char *check_describe(hq_checker *checker, const hq_value *value)
     case KIND_DEF:
         return source_format(checker->source, "the function %s", value->text);
     case KIND_TUPLE:
-        return "a tuple";
+        return value->node ? "a list" : "a tuple"; /* see check_takes_list */
     case KIND_STRING:
         return "a string";
     case KIND_EVENT:
@@ -200,15 +201,42 @@ static void guess_columns(hq_guess *guess, const hq_schema *schema, bool with_co
     }
 }
 
+/* Can it stand behind a dot? */
+static bool is_name(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
+}
+
+/* What begins with NAME and a dot or an underscore may be meant, as event.MET.pt for event.MET_pt. */
+static const char *hint_for_parts(hq_checker *checker, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < checker->schema->count; i++) {
+        const hq_field *field = &checker->schema->fields[i];
+        if (strncmp(field->name, name, length) != 0 || (field->name[length] != '.' && field->name[length] != '_'))
+            continue;
+        return source_format(checker->source,
+                             is_name(field->name) ? "its columns are written event.%.200s"
+                                                  : "its columns are written event[\"%.200s\"]",
+                             field->name);
+    }
+    return NULL;
+}
+
 /* A hint for event.NAME that is not there. */
 static const char *hint_for_column(hq_checker *checker, const char *name)
 {
     /* The counter of a collection need not be a column of its own. */
     if (name[0] == 'n' && has_jagged_member(checker->schema, name + 1))
         return source_format(checker->source, "the number of its elements is len(event.%.100s)", name + 1);
+    const char *hint = hint_for_parts(checker, name);
+    if (hint)
+        return hint;
     hq_guess guess = {.wrong = name};
     guess_columns(&guess, checker->schema, true);
-    return guess_hint(checker->source, &guess, "event.");
+    return guess.best && !is_name(guess.best)
+               ? source_format(checker->source, "did you mean event[\"%s\"]?", guess.best)
+               : guess_hint(checker->source, &guess, "event.");
 }
 
 static hq_value event_attribute(hq_checker *checker, const hq_node *node)
@@ -349,9 +377,22 @@ static _Noreturn void refuse_name(hq_checker *checker, const hq_node *node)
     for (const hq_symbol *symbol = checker->symbols; symbol; symbol = symbol->next)
         if (symbol->is_global || symbol->is_local)
             guess_try(&guess, symbol->word->text);
+    if (!checker->has_loop)
+        guess_try(&guess, "events");
     check_guess_functions(&guess, MODULE_BUILTINS);
     check_guess_functions(&guess, MODULE_MATH);
     source_fail(checker->source, node->at, guess_hint(checker->source, &guess, ""), "'%.200s' is not known here", name);
+}
+
+bool check_takes_list(hq_checker *checker, const hq_node *node, hq_value *tuple_r)
+{
+    const hq_symbol *symbol = node->kind == NODE_NAME ? node->word->symbol : NULL;
+    if (!checker->is_in_event || !symbol || symbol->is_local || symbol->is_alias || !symbol->is_global ||
+        symbol->value.kind != KIND_TUPLE || !symbol->value.node)
+        return false;
+    *tuple_r = symbol->value;
+    tuple_r->node = NULL;
+    return true;
 }
 
 hq_value check_name(hq_checker *checker, const hq_node *node)
@@ -363,8 +404,10 @@ hq_value check_name(hq_checker *checker, const hq_node *node)
         source_fail(checker->source, node->at, "make it an argument of the function",
                     "'%.200s' is a variable of the event loop, and a function sees only its arguments",
                     symbol->word->text);
-    if (symbol && (symbol->is_global || symbol->is_alias))
-        return symbol->value;
+    if (symbol && (symbol->is_global || symbol->is_alias)) {
+        hq_value value = symbol->value;
+        return check_takes_list(checker, node, &value) ? seq_array(checker, node, &value) : value;
+    }
     if (strcmp(node->word->text, "events") == 0)
         return (hq_value){.kind = KIND_EVENTS};
     if (check_has_function(MODULE_BUILTINS, node->word->text))
@@ -416,7 +459,9 @@ hq_value check_attribute(hq_checker *checker, const hq_node *node)
         if (strcmp(name, "fill") == 0)
             return (hq_value){.kind = KIND_FILL, .ref = whole.ref};
         source_fail(checker->source, node->at,
-                    "a query can only fill its histograms; hq gives them back when it is done",
+                    strcasecmp(name, "fill") == 0
+                        ? "did you mean fill?"
+                        : "a query can only fill its histograms; hq gives them back when it is done",
                     "the histogram's '%.200s' is not part of hq's query language", name);
     case KIND_RECORDS:
         if (find_member(checker, whole.ref, name))

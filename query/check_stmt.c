@@ -340,8 +340,8 @@ static void check_statement_kind(hq_checker *checker, const hq_node *node)
     case NODE_PASS:
         break;
     case NODE_DEF:
-        source_fail(checker->source, node->at, "define it above the event loop",
-                    "a function defined in the event loop");
+        source_fail(checker->source, node->at, "define it above the event loop", "a function defined in %s",
+                    checker->call ? "another function" : "the event loop");
     case NODE_IMPORT:
     case NODE_FROM:
         source_fail(checker->source, node->at, "put it at the top of the query", "an import inside the event loop");

@@ -6,6 +6,7 @@
 static hq_node *parse_unary(hq_parser *parser);
 static hq_node *parse_chain(hq_parser *parser, hq_keyword keyword, hq_node_kind kind);
 static hq_node *finish_tuple(hq_parser *parser, hq_node *first, hq_node *(*parse_one)(hq_parser *));
+static hq_node *parse_expression_or_star(hq_parser *parser);
 
 /* How tightly a binary operator binds; 0 if op is none. */
 static int precedence_of(const hq_token *token)
@@ -98,6 +99,12 @@ static hq_node *parse_comprehension(hq_parser *parser, hq_node *element, int bra
     return node;
 }
 
+static _Noreturn void refuse_open_tuple(hq_parser *parser, const hq_node *first)
+{
+    source_fail(parser->source, first->at, "((a, b) for …)",
+                "a tuple before the 'for' of a comprehension needs brackets of its own");
+}
+
 /* ( … ): an expression in brackets, a tuple, or a generator expression. */
 static hq_node *parse_parenthesis(hq_parser *parser)
 {
@@ -105,9 +112,15 @@ static hq_node *parse_parenthesis(hq_parser *parser)
     parser_step(parser);
     if (parser_take(parser, ')'))
         return node_new(parser, NODE_TUPLE, &opening);
-    hq_node *inner = parse_expressions(parser);
-    if (parser_at_keyword(parser, KEYWORD_FOR))
+    hq_node *inner = parse_expression_or_star(parser);
+    bool has_comma = parser_at(parser, ',');
+    if (has_comma)
+        inner = finish_tuple(parser, inner, parse_expression);
+    if (parser_at_keyword(parser, KEYWORD_FOR)) {
+        if (has_comma)
+            refuse_open_tuple(parser, inner);
         inner = parse_comprehension(parser, inner, '(');
+    }
     parser_expect(parser, ')', "after this expression");
     return inner;
 }
@@ -126,6 +139,8 @@ static hq_node *parse_list(hq_parser *parser)
             return node;
         }
         kids_add(parser, &kids, element);
+        if (parser_at_keyword(parser, KEYWORD_FOR))
+            refuse_open_tuple(parser, kids.nodes[0]);
         if (!parser_take(parser, ','))
             break;
     }
@@ -288,6 +303,15 @@ static hq_node *parse_call(hq_parser *parser, hq_node *callee)
     return node;
 }
 
+/* None for a bound of a slice is no bound. */
+static bool is_open_bound(hq_parser *parser, bool is_slice)
+{
+    if (parser->token.kind != TOKEN_KEYWORD || strcmp(parser->token.word->text, "None") != 0)
+        return false;
+    const hq_token *next = parser_peek(parser);
+    return next->kind == TOKEN_OPERATOR && (next->op == ':' || (next->op == ']' && is_slice));
+}
+
 static hq_node *parse_subscript(hq_parser *parser, hq_node *whole)
 {
     hq_node *node = node_new(parser, NODE_INDEX, &parser->token);
@@ -306,6 +330,8 @@ static hq_node *parse_subscript(hq_parser *parser, hq_node *whole)
                 source_fail(parser->source, parser->token.at, NULL,
                             "an index of several parts is not part of hq's query language");
             parser_unexpected(parser, "']'");
+        } else if (is_open_bound(parser, is_slice)) {
+            parser_step(parser);
         } else {
             parts[part] = parse_expression(parser);
         }
@@ -517,12 +543,17 @@ static hq_node *finish_tuple(hq_parser *parser, hq_node *first, hq_node *(*parse
     return node;
 }
 
-hq_node *parse_expressions(hq_parser *parser)
+static hq_node *parse_expression_or_star(hq_parser *parser)
 {
     if (parser_at(parser, '*'))
         source_fail(parser->source, parser->token.at, NULL,
                     "'*' in front of a value is not part of hq's query language");
-    hq_node *first = parse_expression(parser);
+    return parse_expression(parser);
+}
+
+hq_node *parse_expressions(hq_parser *parser)
+{
+    hq_node *first = parse_expression_or_star(parser);
     return parser_at(parser, ',') ? finish_tuple(parser, first, parse_expression) : first;
 }
 

@@ -482,7 +482,8 @@ static _Noreturn void refuse_character(hq_lexer *lexer, char c)
                     "this character can stand in strings and comments only");
     if (c < ' ' || c == 0x7F)
         source_fail(lexer->source, lexer->at, NULL, "a control character (%d) means nothing in Python", c);
-    source_fail(lexer->source, lexer->at, NULL, "'%c' means nothing in Python", c);
+    source_fail(lexer->source, lexer->at, c == '!' ? "write not …, and != for what is not equal" : NULL,
+                "'%c' means nothing in Python", c);
 }
 
 static void read_operator(hq_lexer *lexer, hq_token *token)
@@ -494,6 +495,9 @@ static void read_operator(hq_lexer *lexer, hq_token *token)
                 {">>", OP_SHIFT_RIGHT}, {"<=", OP_LESS_EQUAL}, {">=", OP_GREATER_EQUAL}, {"==", OP_EQUAL},
                 {"!=", OP_NOT_EQUAL},   {"->", OP_ARROW},      {":=", OP_WALRUS}};
     char c = peek(lexer, 0);
+    if ((c == '&' || c == '|') && peek(lexer, 1) == c)
+        source_fail(lexer->source, lexer->at, c == '&' ? "write and" : "write or", "'%c%c' means nothing in Python", c,
+                    c);
     token->kind = TOKEN_OPERATOR;
     token->op = 0;
     for (size_t i = 0; i < sizeof LONG / sizeof *LONG; i++) {

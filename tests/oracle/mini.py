@@ -2,7 +2,7 @@
 
 The samples that coffea ships differ in their columns and in how these are counted. Here the events of four of them are
 put in one tree, Events, with the columns that the queries read; what a sample has not is 0, false or, of genWeight, 1.
-Jet_btag is Jet_btagDeepFlavB under the name that the ADL benchmark uses.
+Jet_btag is Jet_btagDeepFlavB under the name that the ADL benchmark uses. hit, which belongs to no collection, is Jet_pt.
 
 usage: mini.py DATA_DIR OUT_DIR      writes OUT_DIR/mini.root
 """
@@ -42,6 +42,7 @@ def column(tree, name, kind, like):
 def events_of(path):
     tree = uproot.open(path)["Events"]
     columns = {name: column(tree, name, kind, "PV_npvs") for name, kind in FLAT.items()}
+    columns["hit"] = column(tree, "Jet_pt", np.float32, "Jet_pt")
     for collection, members in COLLECTIONS.items():
         columns[collection] = awkward.zip({member: column(tree, f"{collection}_{member}", kind, f"{collection}_pt")
                                            for member, kind in members.items()})

@@ -87,15 +87,15 @@ def to_int_by(function):
     return convert
 
 
-def rounded(x, digits=None):
+def rounded(x, ndigits=None):
     """round; to digits it keeps the type."""
     x = number(x)
-    if digits is None:
+    if ndigits is None:
         return to_int_by(round)(x)
     if isinstance(x, np.int64):
-        return wrapped(round(int(x), int(digits)))
+        return wrapped(round(int(x), int(ndigits)))
     try:
-        return round(float(x), int(digits))
+        return round(float(x), int(ndigits))
     except OverflowError:
         return math.copysign(math.inf, x)
 
@@ -475,7 +475,9 @@ class Hist:
     """For each bin the weights and the samples that fell into it, to be summed up without rounding at the end."""
 
     def __init__(self, *axes, storage="double"):
-        self.axes = axes
+        if not isinstance(axes[-1], Axis):  # as hist has it
+            *axes, storage = axes
+        self.axes = tuple(axes)
         self.shape = tuple(axis.extent for axis in axes)
         self.storage = (storage if isinstance(storage, str) else storage()).lower()
         assert self.storage in ("int64", "double", "weight", "mean", "weightedmean"), self.storage

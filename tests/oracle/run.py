@@ -4,9 +4,11 @@
 usage: run.py [--data DIR] [--hq "PROGRAM ARGUMENT ..."] [QUERY ...]
        run.py [--data DIR] --random COUNT [--seed N] [--batch PROGRAM] [--jobs N]
 
+Without QUERY it takes all of queries/ and of tests/oracle/queries/, and the examples of docs/query-language.md, but
+for those that say that they are refused.
+
 Each query names its data in comments at its top, "# data: uproot-HZZ.root:events": files, relative to --data (or a
-folder in it); mini.root is made by mini.py. Without QUERY it takes all of queries/ and of tests/oracle/queries/. hq is
-run as
+folder in it); mini.root is made by mini.py. hq is run as
 
     $HQ_BIN/hq-submit --local --fresh --json OUT QUERY FILE ...
 
@@ -41,6 +43,27 @@ REFUSED_AT_MOST = 0.01
 def all_queries():
     folders = ("queries", "tests/oracle/queries")
     return sorted(path for folder in folders for path in glob.glob(f"{SOURCE}/{folder}/**/*.py", recursive=True))
+
+
+def examples(folder):
+    """The examples of the language's description as files in the folder, each with what it leaves out."""
+    head = "from hist import Hist, axis\n"
+    with open(f"{SOURCE}/docs/query-language.md", encoding="utf-8") as file:
+        text = file.read()
+    for match in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        example = match[1]
+        if "# refused" in example:
+            continue
+        if "for event in events" not in example:
+            example += "last = Hist(axis.Regular(1, 0, 1))\nfor event in events:\n    last.fill(1)\n"
+        elif "import" not in example:
+            example = 'h = Hist(axis.Regular(100, 0, 100, name="x"))\n' + example
+        if "import" not in example:
+            example = head + example
+        path = f"{folder}/line_{text.count(chr(10), 0, match.start()) + 1}.py"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"# data: mini.root:Events\n{example}")
+        yield path
 
 
 def data_of(query, data_dir):
@@ -129,7 +152,9 @@ def main():
         seeds = range(arguments.seed, arguments.seed + arguments.random)
         equal = report_random(arguments.batch, arguments.data, seeds, arguments.jobs)
     else:
-        equal = [report(query, command, arguments.data) for query in arguments.queries or all_queries()]
+        with tempfile.TemporaryDirectory() as folder:
+            queries = arguments.queries or [*all_queries(), *examples(folder)]
+            equal = [report(query, command, arguments.data) for query in queries]
     print(f"{sum(equal)} of {len(equal)} queries give the same as CPython")
     sys.exit(0 if all(equal) else 1)
 

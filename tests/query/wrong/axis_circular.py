@@ -1,0 +1,4 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 100, circular=True))
+for event in events:
+    h.fill(1)

@@ -1,0 +1,5 @@
+from hist import Hist, axis
+h = Hist(axis.Regular(10, 0, 100))
+
+for event in events[:100]:
+    h.fill(event.MET_pt)
