@@ -146,6 +146,8 @@ static hq_error rewrite_name(rewriting *r, const char *name, size_t length, cons
 static hq_error rewrite(rewriting *r, const char *expression, hq_buffer *out)
 {
     bool is_after_dot = false;
+    if (!*skip_blanks(expression))
+        return hq_fail(r->reason, HQ_EINVAL, "an expression is empty: -e, --where and --weight each want one");
     for (const char *at = expression; *at;) {
         if (*at == '\n' || *at == '\r' || *at == '#' || *at == ';')
             return hq_fail(r->reason, HQ_EINVAL, "\"%s\" is no expression: a query of several lines goes into a file",

@@ -98,6 +98,8 @@ static void what_needs_a_file_is_refused(void **state)
         {"x)\n    h.fill(1", "1,0,1", NULL, "is no expression"},
         {"x", "1,0,1", "y; z", "is no expression"},
         {"x # y", "1,0,1", NULL, "is no expression"},
+        {" ", "1,0,1", NULL, "is empty"},
+        {"x", "1,0,1", "", "is empty"},
         {"x", "1,0", NULL, "number, low and high"},
         {"x", "1,0,1,2", NULL, "number, low and high"},
         {"x", "1,0,1) #", NULL, "number, low and high"},
