@@ -565,10 +565,12 @@ hq_error basket_read_column(const hq_basket_place *place, const hq_plan *plan, c
         error = read_streamed(&reader, branch->baskets + begin, end - begin, first, last, column_r);
     else
         error = read_jagged(&reader, counter, branch->baskets + begin, end - begin, first, last, column_r);
-    inflater_free(&reader.inflater);
-    free(reader.raw);
-    free(reader.scratch);
-    return error;
+    hq_reason late;
+    reader.reason = error ? &late : reason; /* the first error tells more */
+    hq_error ended = reader_end(&reader);
+    if (!error && ended)
+        column_free(column_r);
+    return error ? error : ended;
 }
 
 void basket_stage_column(const hq_plan *plan, uint64_t first, uint64_t last, hq_staged *staged)

@@ -9,8 +9,7 @@ enum {
     RUN_BYTES = 1 << 20,     /* unless that makes it longer than this */
     REMOTE_BYTES = 64 << 20, /* of baskets, wherever they lie, asked of a server in one go */
     FRONT = 512,             /* holds the header of nearly every basket */
-    DIRECT_AT = 64 << 10,    /* baskets as large as this are looked at before they are read: they may be stored */
-    PIECE = 256 << 10,       /* of a stored basket is read, and its bytes swapped while they are in cache */
+    HAND_BYTES = 256 << 10,  /* as near as this to what is at hand, so are others, it is supposed */
 };
 
 hq_error reader_damaged(const hq_reader *reader, const hq_basket *basket, const char *what)
@@ -70,79 +69,153 @@ static hq_error read_basket_header(const hq_reader *reader, hq_bytes *bytes, con
     return HQ_OK;
 }
 
-/* The basket's bytes, decompressed; into memory of its own if it is to be kept, else where the next one will lie too.
- */
-static hq_error unpack(hq_reader *reader, const uint8_t *record, size_t size, const hq_key *key, bool is_kept,
-                       hq_loaded *loaded)
+/* A basket's record, which may lie in a mapped file: what touches its bytes is done by use_record. */
+typedef struct basket_record {
+    hq_reader *reader;
+    const hq_basket *basket;
+    const uint8_t *bytes;
+    size_t size;      /* of the bytes: the basket's, or less if only its front is looked at */
+    bool is_in_place; /* they are the file's */
+    bool is_front;
+    bool is_stored;
+    hq_key key;
+    uint32_t last; /* where its data end */
+    hq_error error;
+    uint8_t *into;  /* what is filled with all of it; */
+    uint8_t *table; /* or, if this is not NULL, into with the data, in the machine's order of bytes, and this with what */
+                    /* is behind them */
+} basket_record;
+
+static hq_error use_record(basket_record *record, void (*work)(void *context))
 {
-    hq_reason why = {""};
-    size_t true_size = key->object_size, own_size = 0;
-    uint64_t declared = size;
-    hq_error error = size == true_size ? HQ_OK : inflater_measure(record, size, &declared, &why);
-    if (!error && declared != true_size)
-        error = hq_fail(&why, HQ_EFORMAT, "its blocks hold %" PRIu64 " bytes, its key says %zu", declared, true_size);
-    if (error) {
-        reader_damaged(reader, loaded->basket, why.text);
-        return error;
+    const hq_reader *reader = record->reader;
+    record->error = HQ_OK;
+    if (!record->is_in_place) {
+        work(record);
+        return record->error;
     }
-    if (size == true_size && !is_kept) {
-        loaded->data = record;
+    hq_error error =
+        source_use(&reader->place->file->source, record->bytes, record->size, work, record, reader->reason);
+    return error ? hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name)
+                 : record->error;
+}
+
+/* The basket's header, and whether its blocks can hold what it says: all of them if they are there. */
+static void look_at(void *context)
+{
+    basket_record *record = context;
+    hq_reason why = {""};
+    hq_bytes bytes = bytes_over(record->bytes, record->size);
+    hq_key *key = &record->key;
+    record->error = read_basket_header(record->reader, &bytes, record->basket, key, &record->last);
+    if (record->error)
+        return;
+    const uint8_t *data = record->bytes + key->header_size;
+    size_t packed = key->record_size - key->header_size;
+    uint64_t declared = 0;
+    record->is_stored = packed == key->object_size;
+    if (record->is_stored)
+        return;
+    if (record->is_front) {
+        if (key->header_size > record->size ||
+            key->object_size > inflater_most(data, record->size - key->header_size, packed))
+            record->error = HQ_EFORMAT;
+        return;
+    }
+    record->error = inflater_measure(data, packed, &declared, &why);
+    if (!record->error && declared != key->object_size)
+        record->error = hq_fail(&why, HQ_EFORMAT, "its blocks hold %" PRIu64 " bytes, its key says %" PRIu32, declared,
+                                key->object_size);
+    if (record->error)
+        reader_damaged(record->reader, record->basket, why.text);
+}
+
+static void fill(void *context)
+{
+    basket_record *record = context;
+    hq_reader *reader = record->reader;
+    const hq_key *key = &record->key;
+    const uint8_t *data = record->bytes + key->header_size;
+    size_t size = key->object_size, data_size = record->last - key->header_size;
+    if (record->is_stored && record->table) {
+        number_decode(&reader->plan->number, record->into, data, data_size / reader->plan->number.size);
+        memcpy(record->table, data + data_size, size - data_size);
+        return;
+    }
+    if (record->is_stored) {
+        memcpy(record->into, data, size);
+        return;
+    }
+    hq_reason why = {""};
+    record->error =
+        inflater_run(reader->inflater, data, key->record_size - key->header_size, record->into, size, &why);
+    if (record->error)
+        reader_damaged(reader, record->basket, why.text);
+}
+
+/* The basket's bytes, decompressed: into memory of its own if it is to be kept; else to where the column wants them, or
+ * where the next one will lie too. */
+static hq_error unpack(basket_record *record, bool is_kept, hq_loaded *loaded)
+{
+    hq_reader *reader = record->reader;
+    const hq_key *key = &record->key;
+    size_t size = key->object_size, data_size = record->last - key->header_size, own_size = 0;
+    hq_error error = HQ_OK;
+    if (record->is_stored && !is_kept && !record->is_in_place) {
+        loaded->data = record->bytes + key->header_size;
+        loaded->table = loaded->data + data_size;
         return HQ_OK;
     }
-    uint8_t *into = !is_kept && true_size <= reader->into_room ? reader->into : NULL;
-    if (!into) {
-        error = is_kept ? reserve(reader, &loaded->owned, &own_size, true_size)
-                        : reserve(reader, &reader->scratch, &reader->scratch_size, true_size);
-        if (error)
-            return error;
-        into = is_kept ? loaded->owned : reader->scratch;
-    }
-    if (size == true_size) {
-        memcpy(into, record, size);
+    bool is_split = record->is_stored && !is_kept && reader->into && data_size <= reader->into_room;
+    if (is_split) {
+        error = reserve(reader, &reader->scratch, &reader->scratch_size, size - data_size);
+        record->into = reader->into;
+        record->table = reader->scratch;
+    } else if (is_kept) {
+        error = reserve(reader, &loaded->owned, &own_size, size);
+        record->into = loaded->owned;
+    } else if (!reader->into || size > reader->into_room) {
+        error = reserve(reader, &reader->scratch, &reader->scratch_size, size);
+        record->into = reader->scratch;
     } else {
-        error = inflater_run(reader->inflater, record, size, into, true_size, &why);
-        if (error)
-            reader_damaged(reader, loaded->basket, why.text);
+        record->into = reader->into;
     }
-    loaded->data = into;
+    if (!error)
+        error = use_record(record, fill);
+    loaded->data = record->into;
+    loaded->table = is_split ? record->table : record->into + data_size;
+    loaded->is_native = is_split;
     return error;
 }
 
 /* The table behind the data. The number of its offsets comes first; it counts one more than there are entries. */
-static hq_error set_offsets(const hq_reader *reader, hq_loaded *loaded, const uint8_t *table, size_t size)
+static hq_error set_offsets(const hq_reader *reader, hq_loaded *loaded, size_t size)
 {
     uint64_t entries = loaded->basket->last - loaded->basket->first;
-    if (size / 4 < entries + 1 || load_u32(table) < entries)
+    if (size / 4 < entries + 1 || load_u32(loaded->table) < entries)
         return reader_damaged(reader, loaded->basket, "it has fewer offsets than entries");
-    loaded->offsets = table + 4;
+    loaded->offsets = loaded->table + 4;
     return HQ_OK;
 }
 
-static hq_error load_from_record(hq_reader *reader, const uint8_t *record, bool is_kept, hq_loaded *loaded)
+static hq_error load_from_record(hq_reader *reader, const uint8_t *bytes, bool is_in_place, bool is_kept,
+                                 hq_loaded *loaded)
 {
-    const hq_basket *basket = loaded->basket;
-    hq_bytes bytes = bytes_over(record, basket->size);
-    hq_key key;
-    uint32_t last;
-    hq_error error = read_basket_header(reader, &bytes, basket, &key, &last);
+    basket_record record = {.reader = reader,
+                            .basket = loaded->basket,
+                            .bytes = bytes,
+                            .size = loaded->basket->size,
+                            .is_in_place = is_in_place};
+    hq_error error = use_record(&record, look_at);
+    if (!error)
+        error = unpack(&record, is_kept, loaded);
     if (error)
         return error;
-    error = unpack(reader, record + key.header_size, key.record_size - key.header_size, &key, is_kept, loaded);
-    if (error)
-        return error;
-    loaded->border = last - key.header_size;
-    loaded->origin = key.header_size;
-    if (loaded->border == key.object_size)
-        return HQ_OK;
-    return set_offsets(reader, loaded, loaded->data + loaded->border, key.object_size - loaded->border);
+    const hq_key *key = &record.key;
+    loaded->border = record.last - key->header_size;
+    loaded->origin = key->header_size;
+    return loaded->border == key->object_size ? HQ_OK : set_offsets(reader, loaded, key->object_size - loaded->border);
 }
-
-/* What lies at the front of a basket. */
-typedef struct basket_front {
-    hq_key key;
-    uint32_t last; /* where its data end */
-    bool is_stored;
-} basket_front;
 
 static bool is_in_file(const hq_reader *reader, const hq_basket *basket)
 {
@@ -150,68 +223,31 @@ static bool is_in_file(const hq_reader *reader, const hq_basket *basket)
     return basket->seek <= file_size && basket->size <= file_size - basket->seek;
 }
 
-/* Of a file of this machine; false if it cannot be had so simply, or speaks of more bytes than its record can hold. */
-static bool read_front(const hq_reader *reader, const hq_basket *basket, basket_front *front_r)
-{
-    uint8_t raw[FRONT];
-    size_t size = basket->size < FRONT ? basket->size : FRONT;
-    hq_reason why;
-    hq_reader quiet = {.place = reader->place, .plan = reader->plan, .reason = &why};
-    const hq_key *key = &front_r->key;
-    if (basket->embedded || !is_in_file(reader, basket) ||
-        source_read(&reader->place->file->source, basket->seek, size, raw, &why) != HQ_OK)
-        return false;
-    hq_bytes bytes = bytes_over(raw, size);
-    if (read_basket_header(&quiet, &bytes, basket, &front_r->key, &front_r->last) != HQ_OK || key->header_size > size)
-        return false;
-    uint64_t packed = key->record_size - key->header_size;
-    front_r->is_stored = packed == key->object_size;
-    return front_r->is_stored ||
-           key->object_size <= inflater_most(raw + key->header_size, size - key->header_size, packed);
-}
-
+/* Only of a file of this machine. */
 bool reader_peek(const hq_reader *reader, const hq_basket *basket, uint32_t *data_size_r)
 {
-    basket_front front;
-    if (!read_front(reader, basket, &front))
-        return false;
-    *data_size_r = front.last - front.key.header_size;
-    return true;
-}
-
-/* Reads a basket that is stored as it is to where the column wants its data. *is_done_r is false if it is none, or has
- * no room there. */
-static hq_error load_stored(hq_reader *reader, hq_loaded *loaded, bool *is_done_r)
-{
-    const hq_basket *basket = loaded->basket;
     const hq_source *source = &reader->place->file->source;
-    basket_front front;
-    *is_done_r = reader->into && basket->size >= DIRECT_AT && !source_is_remote(source) &&
-                 read_front(reader, basket, &front) && front.is_stored &&
-                 front.last - front.key.header_size <= reader->into_room;
-    if (!*is_done_r)
-        return HQ_OK;
-    const hq_key *key = &front.key;
-    size_t data_size = front.last - key->header_size, table_size = key->object_size - data_size,
-           width = reader->plan->number.size;
-    uint64_t from = basket->seek + key->header_size;
-    hq_error error = table_size > 0 ? reserve(reader, &reader->scratch, &reader->scratch_size, table_size) : HQ_OK;
-    if (error)
-        return error;
-    for (size_t at = 0; at < data_size && !error; at += PIECE) {
-        size_t size = data_size - at < PIECE ? data_size - at : PIECE;
-        error = source_read(source, from + at, size, reader->into + at, reader->reason);
-        number_swap(reader->plan->type, reader->into + at, error ? 0 : size / width);
+    uint8_t front[FRONT];
+    hq_reason why;
+    hq_reader quiet = {.place = reader->place, .plan = reader->plan, .reason = &why};
+    if (basket->embedded || !is_in_file(reader, basket))
+        return false;
+    basket_record record = {.reader = &quiet,
+                            .basket = basket,
+                            .bytes = source_in_place(source, basket->seek, basket->size),
+                            .size = basket->size < FRONT ? basket->size : FRONT,
+                            .is_in_place = true,
+                            .is_front = true};
+    if (!record.bytes) {
+        if (source_read(source, basket->seek, record.size, front, &why) != HQ_OK)
+            return false;
+        record.bytes = front;
+        record.is_in_place = false;
     }
-    if (!error && table_size > 0)
-        error = source_read(source, from + data_size, table_size, reader->scratch, reader->reason);
-    if (error)
-        return hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name);
-    loaded->data = reader->into;
-    loaded->is_native = true;
-    loaded->border = (uint32_t)data_size;
-    loaded->origin = key->header_size;
-    return table_size > 0 ? set_offsets(reader, loaded, reader->scratch, table_size) : HQ_OK;
+    if (use_record(&record, look_at) != HQ_OK)
+        return false;
+    *data_size_r = record.last - record.key.header_size;
+    return true;
 }
 
 /* Baskets that are fetched together: of a file of this machine those that lie near to each other, with what is between
@@ -219,6 +255,7 @@ static hq_error load_stored(hq_reader *reader, hq_loaded *loaded, bool *is_done_
 typedef struct hq_run {
     size_t length; /* baskets */
     size_t size;   /* bytes in memory */
+    size_t at;     /* where the present one lies in them */
     bool is_packed;
 } hq_run;
 
@@ -260,12 +297,54 @@ static hq_error fetch_run(hq_reader *reader, const hq_basket *baskets, const hq_
                  : HQ_OK;
 }
 
+/* Where the basket lies in memory that is the file's; NULL if it is to be read. */
+static const uint8_t *find_in_place(hq_reader *reader, const hq_basket *basket)
+{
+    const hq_source *source = &reader->place->file->source;
+    uint64_t last = basket->seek + basket->size;
+    const uint8_t *found = basket->size > 0 ? source_in_place(source, basket->seek, basket->size) : NULL;
+    if (!found)
+        return NULL;
+    if (last - 1 < reader->hand_first || last - 1 >= reader->hand_last) {
+        if (!source_is_at_hand(source, last - 1))
+            return NULL;
+        reader->hand_first = last - 1;
+        reader->hand_last = last + HAND_BYTES;
+    }
+    if (reader->used_last == 0 || basket->seek < reader->used_first)
+        reader->used_first = basket->seek;
+    if (last > reader->used_last)
+        reader->used_last = last;
+    return found;
+}
+
+/* Brings a basket of those from here on, of which so many follow, with others if that is one read. */
+static hq_error load_basket(hq_reader *reader, hq_run *run, size_t count, bool is_kept, hq_loaded *loaded)
+{
+    const hq_basket *basket = loaded->basket;
+    if (!is_in_file(reader, basket))
+        return reader_damaged(reader, basket, "it ends behind the end of the file");
+    if (run->length > 0) {
+        run->at += run->is_packed ? basket[-1].size : basket->seek - basket[-1].seek;
+    } else {
+        const uint8_t *found = find_in_place(reader, basket);
+        if (found)
+            return load_from_record(reader, found, true, is_kept, loaded);
+        *run = plan_run(reader, basket, count);
+        hq_error error = fetch_run(reader, basket, run);
+        if (error)
+            return error;
+        run->at = 0;
+    }
+    run->length--;
+    return load_from_record(reader, reader->raw + run->at, false, is_kept, loaded);
+}
+
 hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t count, bool is_kept, use_basket *use,
                             void *context)
 {
     hq_error error = HQ_OK;
     hq_run run = {0};
-    const uint8_t *record = NULL;
     for (size_t i = 0; i < count && !error; i++) {
         const hq_basket *basket = &baskets[i];
         hq_loaded loaded = {.basket = basket};
@@ -274,34 +353,24 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
             loaded.border = basket->border;
             loaded.offsets = basket->offsets;
             loaded.origin = basket->origin;
-            error = use(reader, &loaded, context);
-            continue;
-        }
-        if (!is_in_file(reader, basket))
-            return reader_damaged(reader, basket, "it ends behind the end of the file");
-        if (run.length == 0 && !is_kept) {
-            bool is_done;
-            error = load_stored(reader, &loaded, &is_done);
-            if (!error && is_done)
-                error = use(reader, &loaded, context);
-            if (error || is_done)
-                continue;
-        }
-        if (run.length > 0) {
-            record += run.is_packed ? baskets[i - 1].size : basket->seek - baskets[i - 1].seek;
         } else {
-            run = plan_run(reader, basket, count - i);
-            error = fetch_run(reader, basket, &run);
-            if (error)
-                break;
-            record = reader->raw;
+            error = load_basket(reader, &run, count - i, is_kept, &loaded);
         }
-        run.length--;
-        error = load_from_record(reader, record, is_kept, &loaded);
         if (error)
             free(loaded.owned);
         else
             error = use(reader, &loaded, context);
     }
     return error;
+}
+
+hq_error reader_end(hq_reader *reader)
+{
+    hq_error error =
+        source_used(&reader->place->file->source, reader->used_first, reader->used_last, reader->reason);
+    inflater_free(&reader->inflater);
+    free(reader->raw);
+    free(reader->scratch);
+    return error ? hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name)
+                 : HQ_OK;
 }

@@ -5,11 +5,11 @@
 #include <lz4.h>
 #include <lzma.h>
 #include <string.h>
-#include <xxhash.h>
 #include <zstd.h>
 
 #include "base/memory.h"
 #include "data/bytes.h"
+#include "data/checksum.h"
 
 enum {
     BLOCK_HEADER = 9,
@@ -28,6 +28,7 @@ typedef struct block {
 struct hq_inflater {
     struct libdeflate_decompressor *zlib;
     ZSTD_DCtx *zstd;
+    lzma_stream lzma; /* so that what it holds is released also if it does not come to its end */
 };
 
 hq_inflater *inflater_new(void)
@@ -43,6 +44,7 @@ void inflater_free(hq_inflater **inflater_p)
     if (inflater->zlib)
         libdeflate_free_decompressor(inflater->zlib);
     ZSTD_freeDCtx(inflater->zstd);
+    lzma_end(&inflater->lzma);
     free(inflater);
     *inflater_p = NULL;
 }
@@ -132,19 +134,23 @@ static bool inflate_old(hq_inflater *inflater, const block *in, uint8_t *out)
                                                            NULL) == LIBDEFLATE_SUCCESS;
 }
 
-static bool inflate_lzma(const block *in, uint8_t *out)
+static bool inflate_lzma(hq_inflater *inflater, const block *in, uint8_t *out)
 {
-    uint64_t memory = LZMA_MEMORY;
-    size_t in_at = 0, out_at = 0;
-    lzma_ret ret = lzma_stream_buffer_decode(&memory, 0, NULL, in->data, &in_at, in->size, out, &out_at, in->true_size);
-    return ret == LZMA_OK && out_at == in->true_size;
+    lzma_stream *stream = &inflater->lzma;
+    if (lzma_stream_decoder(stream, LZMA_MEMORY, 0) != LZMA_OK)
+        return false;
+    stream->next_in = in->data;
+    stream->avail_in = in->size;
+    stream->next_out = out;
+    stream->avail_out = in->true_size;
+    return lzma_code(stream, LZMA_FINISH) == LZMA_STREAM_END && stream->avail_out == 0;
 }
 
 static bool inflate_lz4(const block *in, uint8_t *out)
 {
     size_t size = in->size - LZ4_CHECKSUM;
     const uint8_t *data = in->data + LZ4_CHECKSUM;
-    return load_u64(in->data) == XXH64(data, size, 0) &&
+    return load_u64(in->data) == checksum_xxh64(data, size) &&
            LZ4_decompress_safe((const char *)data, (char *)out, (int)size, (int)in->true_size) == (int)in->true_size;
 }
 
@@ -162,7 +168,7 @@ static bool inflate(hq_inflater *inflater, const block *in, uint8_t *out)
     case ZLIB:
         return inflate_zlib(inflater, in, out);
     case LZMA:
-        return inflate_lzma(in, out);
+        return inflate_lzma(inflater, in, out);
     case LZ4:
         return inflate_lz4(in, out);
     case ZSTD:

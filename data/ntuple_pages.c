@@ -1,9 +1,9 @@
 #include "data/ntuple_pages.h"
 
 #include <inttypes.h>
-#include <xxhash.h>
 
 #include "base/memory.h"
+#include "data/checksum.h"
 #include "data/ntuple_decode.h"
 
 enum {
@@ -48,6 +48,11 @@ static hq_error reserve(hq_fetcher *fetcher, uint8_t **buffer, size_t *size_p, u
     fetcher->left -= size;
     *size_p = size;
     return HQ_OK;
+}
+
+static hq_error in_column(const hq_fetcher *fetcher, hq_error error)
+{
+    return hq_fail_within(fetcher->reason, error, "RNTuple %s: column %s", fetcher->place->ntuple, fetcher->column);
 }
 
 static uint64_t size_with_checksum(const hq_nt_page *page)
@@ -96,37 +101,78 @@ static hq_error check_page(const hq_fetcher *fetcher, const hq_nt_page *page, co
     if (!page->has_checksum)
         return HQ_OK;
     memcpy(&wanted, raw + page->size, sizeof wanted); /* little-endian, as the machine */
-    return XXH3_64bits(raw, page->size) == wanted
+    return checksum_xxh3(raw, page->size) == wanted
                ? HQ_OK
                : fetcher_damaged(fetcher, page, "its checksum does not fit its bytes");
 }
 
-/* Reads the batch and uses its pages. Of a file in memory nothing is read. */
+/* One page that is in memory. */
+typedef struct page_work {
+    hq_fetcher *fetcher;
+    const hq_page_job *job;
+    const uint8_t *raw;
+    hq_use_page *use;
+    void *context;
+    hq_error error;
+} page_work;
+
+static void work_on(void *context)
+{
+    page_work *work = context;
+    work->error = check_page(work->fetcher, work->job->page, work->raw);
+    if (!work->error)
+        work->error = work->use(work->fetcher, work->job, work->raw, work->context);
+}
+
+static bool is_at_hand(const hq_source *source, const hq_stretch *stretches, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (stretches[i].size > 0 && !source_is_at_hand(source, stretches[i].offset + stretches[i].size - 1))
+            return false;
+    return true;
+}
+
+/* Uses the batch's pages where they are in the file. */
+static hq_error use_in_place(hq_fetcher *fetcher, size_t from, const page_batch *batch, hq_use_page *use, void *context)
+{
+    const hq_source *source = &fetcher->place->file->source;
+    hq_error error = HQ_OK;
+    for (size_t i = 0; i < batch->jobs && !error; i++) {
+        const hq_page_job *job = &fetcher->jobs[from + i];
+        uint64_t begin = job->page->seek, size = size_with_checksum(job->page);
+        page_work work = {fetcher, job, source_in_place(source, begin, size), use, context, HQ_OK};
+        if (fetcher->used_last == 0 || begin < fetcher->used_first)
+            fetcher->used_first = begin;
+        if (begin + size > fetcher->used_last)
+            fetcher->used_last = begin + size;
+        error = source_use(source, work.raw, size, work_on, &work, fetcher->reason);
+        error = error ? in_column(fetcher, error) : work.error;
+    }
+    return error;
+}
+
+/* Reads the batch and uses its pages. */
 static hq_error run_batch(hq_fetcher *fetcher, size_t from, const page_batch *batch, hq_stretch *stretches,
                           const size_t *at, hq_use_page *use, void *context)
 {
     const hq_source *source = &fetcher->place->file->source;
-    hq_error error = HQ_OK;
-    if (!source->memory) {
-        error = reserve(fetcher, &fetcher->raw, &fetcher->raw_size, batch->size);
-        if (error)
-            return error;
-        uint64_t to = 0;
-        for (size_t i = 0; i < batch->stretch_count; i++) {
-            stretches[i].bytes_r = fetcher->raw + to;
-            to += stretches[i].size;
-        }
-        error = source_read_vector(source, stretches, batch->stretch_count, fetcher->reason);
-        if (error)
-            return hq_fail_within(fetcher->reason, error, "RNTuple %s: column %s", fetcher->place->ntuple,
-                                  fetcher->column);
+    if (source_in_place(source, 0, 0) && is_at_hand(source, stretches, batch->stretch_count))
+        return use_in_place(fetcher, from, batch, use, context);
+    hq_error error = reserve(fetcher, &fetcher->raw, &fetcher->raw_size, batch->size);
+    if (error)
+        return error;
+    uint64_t to = 0;
+    for (size_t i = 0; i < batch->stretch_count; i++) {
+        stretches[i].bytes_r = fetcher->raw + to;
+        to += stretches[i].size;
     }
+    error = source_read_vector(source, stretches, batch->stretch_count, fetcher->reason);
+    if (error)
+        return in_column(fetcher, error);
     for (size_t i = 0; i < batch->jobs && !error; i++) {
-        const hq_page_job *job = &fetcher->jobs[from + i];
-        const uint8_t *raw = source->memory ? source->memory + job->page->seek : fetcher->raw + at[i];
-        error = check_page(fetcher, job->page, raw);
-        if (!error)
-            error = use(fetcher, job, raw, context);
+        page_work work = {fetcher, &fetcher->jobs[from + i], fetcher->raw + at[i], use, context, HQ_OK};
+        work_on(&work);
+        error = work.error;
     }
     return error;
 }
@@ -134,7 +180,8 @@ static hq_error run_batch(hq_fetcher *fetcher, size_t from, const page_batch *ba
 hq_error fetcher_run(hq_fetcher *fetcher, hq_use_page *use, void *context)
 {
     hq_error error = HQ_OK;
-    uint64_t most = source_is_remote(&fetcher->place->file->source) ? BATCH_REMOTE : BATCH_LOCAL;
+    const hq_source *source = &fetcher->place->file->source;
+    uint64_t most = source_is_remote(source) ? BATCH_REMOTE : BATCH_LOCAL;
     hq_stretch *stretches = hq_calloc(fetcher->job_count, sizeof *stretches);
     size_t *at = hq_calloc(fetcher->job_count, sizeof *at);
     for (size_t i = 0; i < fetcher->job_count && !error;) {
@@ -144,6 +191,11 @@ hq_error fetcher_run(hq_fetcher *fetcher, hq_use_page *use, void *context)
             error = run_batch(fetcher, i, &next, stretches, at, use, context);
         i += next.jobs;
     }
+    if (!error) {
+        error = source_used(source, fetcher->used_first, fetcher->used_last, fetcher->reason);
+        error = error ? in_column(fetcher, error) : HQ_OK;
+    }
+    fetcher->used_first = fetcher->used_last = 0;
     free(stretches);
     free(at);
     fetcher->job_count = 0;

@@ -1,7 +1,8 @@
 /* data/ntuple_pages.h - inside the room: pages as they lie in the file, and decompressed.
  *
  * A fetcher is told which pages are wanted, in the order in which they are to be used, and brings them with few reads:
- * neighbours in one, of a server's file all of a column in one call. One thread at a time.
+ * neighbours in one, of a server's file all of a column in one call; or uses them where they are, if the file is mapped
+ * and they are in the page cache. One thread at a time.
  */
 #ifndef HQ_DATA_NTUPLE_PAGES_H
 #define HQ_DATA_NTUPLE_PAGES_H
@@ -23,6 +24,7 @@ typedef struct hq_fetcher {
     hq_inflater *inflater;
     uint8_t *raw, *scratch;
     size_t raw_size, scratch_size;
+    uint64_t used_first, used_last; /* of the file was used in place */
     hq_page_job *jobs;
     size_t job_count, job_capacity;
     hq_reason *reason;
@@ -31,7 +33,7 @@ typedef struct hq_fetcher {
 void fetcher_clear(hq_fetcher *fetcher);
 
 /* Calls use for each of the jobs, whose page's bytes lie at raw and whose checksum has been verified, and forgets them.
- */
+ * Use is work as data/mapped.h has it. */
 typedef hq_error hq_use_page(hq_fetcher *fetcher, const hq_page_job *job, const uint8_t *raw, void *context);
 hq_error fetcher_run(hq_fetcher *fetcher, hq_use_page *use, void *context);
 

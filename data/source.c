@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "data/mapped.h"
 #include "data/source_remote.h"
 #include "data/staged.h"
 
@@ -53,6 +54,7 @@ hq_error source_open_file(const char *path, hq_source *source_r, hq_reason *reas
     hq_stamp stamp = stamp_of(&status);
     *source_r = (hq_source){.name = hq_strdup(path),
                             .fd = fd,
+                            .mapped = mapped_open(fd, stamp.size),
                             .size = stamp.size,
                             .modified_ns = stamp.modified_ns,
                             .changed_ns = stamp.changed_ns};
@@ -150,6 +152,7 @@ hq_error source_list(hq_remote *remote, const char *url, char ***names_r, size_t
 void source_close(hq_source *source)
 {
     remote_file_close(&source->remote);
+    mapped_close(&source->mapped, source->size);
     if (source->fd >= 0)
         close(source->fd);
     free(source->version);
@@ -224,4 +227,55 @@ hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches
             memcpy(stretch->bytes_r, source->memory + stretch->offset, stretch->size);
     }
     return error;
+}
+
+const uint8_t *source_in_place(const hq_source *source, uint64_t offset, size_t size)
+{
+    if (offset > source->size || size > source->size - offset)
+        return NULL;
+    if (source->memory)
+        return source->memory + offset;
+    return source->mapped ? source->mapped + offset : NULL;
+}
+
+bool source_is_at_hand(const hq_source *source, uint64_t offset)
+{
+    return source->memory || (source->mapped && mapped_is_at_hand(source->fd, offset));
+}
+
+/* Reading by pread tells what a mapping cannot. */
+static hq_error tell_fault(const hq_source *source, uint64_t offset, size_t size, hq_reason *reason)
+{
+    uint8_t piece[4096];
+    hq_error error = HQ_OK;
+    for (size_t at = 0; at < size && !error; at += sizeof piece)
+        error = read_file(source, offset + at, size - at < sizeof piece ? size - at : sizeof piece, piece, reason);
+    return error ? error
+                 : hq_fail(reason, HQ_EIO, "%s: cannot read at offset %" PRIu64 ": the system gave no bytes at first",
+                           source->name, offset);
+}
+
+hq_error source_use(const hq_source *source, const uint8_t *from, size_t size, void (*work)(void *context),
+                    void *context, hq_reason *reason)
+{
+    if (source->memory)
+        work(context);
+    else if (!mapped_use(from, size, work, context))
+        return tell_fault(source, (uint64_t)(from - source->mapped), size, reason);
+    return HQ_OK;
+}
+
+hq_error source_used(const hq_source *source, uint64_t first, uint64_t end, hq_reason *reason)
+{
+    struct stat status;
+    if (!source->mapped || end <= first)
+        return HQ_OK;
+    mapped_rest(source->mapped + first, (size_t)(end - first));
+    if (fstat(source->fd, &status) != 0)
+        return hq_fail(reason, HQ_EIO, "%s: cannot ask for its size: %s", source->name, strerror(errno));
+    return (uint64_t)status.st_size >= end
+               ? HQ_OK
+               : hq_fail(reason, HQ_EFORMAT,
+                         "%s: the file became shorter while it was read: it ends before offset %" PRIu64, source->name,
+                         end);
 }

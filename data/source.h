@@ -29,6 +29,7 @@ typedef struct hq_source {
     char *name;                    /* for messages: the path, or the URL */
     const uint8_t *memory;         /* borrowed; NULL if it does not lie in memory */
     int fd;                        /* -1 if it is no file of this machine */
+    const uint8_t *mapped;         /* such a file as memory (data/mapped.h); NULL if it is only read by pread */
     struct hq_remote_file *remote; /* what a server's file is read through; NULL for all others */
     uint64_t size;
     int64_t modified_ns;            /* 0: not known, or not the same on all servers that have the file */
@@ -82,5 +83,20 @@ typedef struct hq_stretch {
  * and number (a size of 0 reads nothing). After an error the contents of all destinations are undefined. Blocks until
  * all are there; no destination is written to after it has returned. */
 hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason);
+
+/* The bytes where they are, without a copy: of a file in memory, and of one of this machine that is mapped. NULL if they
+ * can only be read. Nobody looks at them but in source_use. */
+const uint8_t *source_in_place(const hq_source *source, uint64_t offset, size_t size);
+/* True if the byte there waits for no disk: of others, reading asks for more at a time than a mapping does. */
+bool source_is_at_hand(const hq_source *source, uint64_t offset);
+
+/* Runs work, which uses size bytes from there on that source_in_place gave, and all that is said of work in
+ * data/mapped.h. The error of source_read if they are not there any more. */
+hq_error source_use(const hq_source *source, const uint8_t *from, size_t size, void (*work)(void *context),
+                    void *context, hq_reason *reason);
+
+/* Who used bytes in place, up to end, has to ask in the end whether the file still had them: where it ends within a
+ * page the rest is zeros. The process holds no pages from first on any longer. */
+hq_error source_used(const hq_source *source, uint64_t first, uint64_t end, hq_reason *reason);
 
 #endif

@@ -1,0 +1,125 @@
+#include "data/mapped.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* What a thread reads at the moment, and where it goes on if that is not there. */
+typedef struct mapped_guard {
+    uintptr_t begin, end;
+    sigjmp_buf back;
+} mapped_guard;
+
+static _Thread_local mapped_guard *volatile guard;
+static struct sigaction before; /* written once, before the handler that reads it is set */
+
+static void hand_on(int signal, siginfo_t *info, void *context)
+{
+    if (before.sa_flags & SA_SIGINFO) {
+        before.sa_sigaction(signal, info, context);
+    } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+        before.sa_handler(signal);
+    } else {
+        struct sigaction fatal = {.sa_handler = SIG_DFL};
+        sigaction(signal, &fatal, NULL);
+        if (info->si_code <= 0) /* somebody sent it: no access will be tried again */
+            raise(signal);
+    }
+}
+
+static void on_bus_error(int signal, siginfo_t *info, void *context)
+{
+    mapped_guard *mine = guard;
+    uintptr_t at = (uintptr_t)info->si_addr;
+    if (info->si_code > 0 && mine && at >= mine->begin && at < mine->end) {
+        guard = NULL;
+        siglongjmp(mine->back, 1);
+    }
+    hand_on(signal, info, context);
+}
+
+static void set_handler(void)
+{
+    /* The signal is not blocked in the handler, which mostly does not return: then no mask is to be kept with each
+     * guard, which would be a system call. */
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGBUS, NULL, &before) == 0)
+        sigaction(SIGBUS, &action, NULL);
+}
+
+/* File systems of this machine's disks and memory. Of others (NFS, FUSE and what is built on it) a page that is read in
+ * place comes with a journey of its own. */
+static bool is_local(int fd)
+{
+    enum { XFS = 0x58465342, ZFS = 0x2FC12FC1 };
+    static const unsigned long known[] = {EXT4_SUPER_MAGIC,   XFS,         BTRFS_SUPER_MAGIC,     TMPFS_MAGIC, ZFS,
+                                          F2FS_SUPER_MAGIC,   RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC, MSDOS_SUPER_MAGIC,
+                                          REISERFS_SUPER_MAGIC};
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if ((unsigned long)status.f_type == known[i])
+            return true;
+    return false;
+}
+
+const uint8_t *mapped_open(int fd, uint64_t size)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct rlimit space;
+    if (size == 0 || size > SIZE_MAX / 2 || getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur != RLIM_INFINITY ||
+        !is_local(fd))
+        return NULL;
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED)
+        return NULL;
+    pthread_once(&once, set_handler);
+    return bytes;
+}
+
+void mapped_close(const uint8_t **bytes_p, uint64_t size)
+{
+    if (*bytes_p)
+        munmap((void *)*bytes_p, size);
+    *bytes_p = NULL;
+}
+
+bool mapped_is_at_hand(int fd, uint64_t offset)
+{
+    uint8_t byte;
+    struct iovec one = {&byte, 1};
+    ssize_t got = preadv2(fd, &one, 1, (off_t)offset, RWF_NOWAIT);
+    return got == 1 || (got < 0 && errno == EOPNOTSUPP); /* file systems in memory need not know the flag */
+}
+
+static uintptr_t page_before(uintptr_t address)
+{
+    return address & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+bool mapped_use(const uint8_t *from, size_t size, mapped_work *work, void *context)
+{
+    mapped_guard mine = {.begin = (uintptr_t)from, .end = (uintptr_t)from + size};
+    if (sigsetjmp(mine.back, 0) != 0)
+        return false;
+    guard = &mine;
+    work(context);
+    guard = NULL;
+    return true;
+}
+
+void mapped_rest(const uint8_t *from, size_t size)
+{
+    uintptr_t begin = page_before((uintptr_t)from);
+    if (size > 0)
+        madvise((void *)begin, (uintptr_t)from + size - begin, MADV_DONTNEED);
+}

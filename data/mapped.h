@@ -1,0 +1,36 @@
+/* data/mapped.h - inside the room: a file of this machine as memory.
+ *
+ * A mapped file is read without copying it first, but what is read may be gone: somebody truncated the file, or its
+ * disk failed. Then the system sends SIGBUS, which by itself ends the process. Whatever reads mapped bytes therefore
+ * runs in mapped_use, which catches the signal and gives up the work. The handler is the process's, set when the first
+ * file is mapped; a SIGBUS for any other address goes on to the handler that was there before, or ends the process as
+ * ever.
+ *
+ * Any number of threads.
+ */
+#ifndef HQ_DATA_MAPPED_H
+#define HQ_DATA_MAPPED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The whole file, to be read. NULL if it is not to be mapped: it is empty, lies on a file system whose bytes come over
+ * a network or from another process, the process's address space is limited, or the system refuses. */
+const uint8_t *mapped_open(int fd, uint64_t size);
+void mapped_close(const uint8_t **bytes_p, uint64_t size);
+
+/* True if the byte at the offset is in the page cache, so that a mapping gives it at once: reading from a disk is
+ * better done by pread, which asks for much at a time. */
+bool mapped_is_at_hand(int fd, uint64_t offset);
+
+/* Runs work, which may read size mapped bytes from there on, and gives false if it did not come to its end because they
+ * could not be had. Work holds no locks, and owns nothing that only its own variables know; what it was changing is
+ * left in the middle of the change. Not to be nested. */
+typedef void mapped_work(void *context);
+bool mapped_use(const uint8_t *from, size_t size, mapped_work *work, void *context);
+
+/* These bytes were used: the process holds their pages no longer; the page cache does. */
+void mapped_rest(const uint8_t *from, size_t size);
+
+#endif
