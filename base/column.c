@@ -40,7 +40,7 @@ hq_column *column_new(hq_type type, uint64_t entries, uint64_t value_count, int 
     hq_column *column = hq_calloc(1, sizeof *column);
     *column = (hq_column){.type = type, .entries = entries, .value_count = value_count};
     size_t padded = (values + PADDING + 63) / 64 * 64;
-    column->values = aligned_alloc(64, padded);
+    column->values = hq_memory_take(padded);
     hq_memory_in_large_pages(column->values, padded);
     column->offsets = offsets ? malloc(offsets) : NULL;
     column->bytes = padded + offsets + sizeof *column;
@@ -93,7 +93,7 @@ void column_free(hq_column **column_p)
     hq_column *column = *column_p;
     if (!column)
         return;
-    free(column->values);
+    hq_memory_give(column->values);
     free(column->offsets);
     for (uint32_t i = 0; i < column->inner_count; i++)
         free(column->inner[i].offsets);

@@ -1,7 +1,9 @@
 #include "base/memory.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,13 +61,72 @@ char *hq_format(const char *format, ...)
     return or_die(length < 0 ? NULL : text, 1);
 }
 
+enum {
+    OWN_MAPPING = 32 << 20, /* the most that glibc takes from its pools */
+    KEPT = 256 << 20,
+    KEPT_PIECES = 16,
+};
+
+/* What was given back of pieces as large as OWN_MAPPING, the oldest first. The allocator is one for the process, and so
+ * is this. */
+static struct {
+    pthread_mutex_t lock;
+    bool is_on;
+    void *pieces[KEPT_PIECES];
+    size_t count, bytes;
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 void hq_memory_reuse(void)
 {
 #ifdef M_MMAP_THRESHOLD
-    enum { OWN_MAPPING = 32 << 20 /* the most that glibc takes */, KEPT = 256 << 20 };
     mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
     mallopt(M_TRIM_THRESHOLD, KEPT);
+    kept.is_on = true;
 #endif
+}
+
+static void *remove_piece(size_t index)
+{
+    void *piece = kept.pieces[index];
+    kept.bytes -= malloc_usable_size(piece);
+    kept.count--;
+    memmove(kept.pieces + index, kept.pieces + index + 1, (kept.count - index) * sizeof *kept.pieces);
+    return piece;
+}
+
+void *hq_memory_take(size_t size)
+{
+    enum { ALIGNMENT = 64, WASTE = 8 /* an eighth of what is wanted may be too much */ };
+    void *found = NULL;
+    if (kept.is_on && size >= OWN_MAPPING) {
+        pthread_mutex_lock(&kept.lock);
+        for (size_t i = 0; i < kept.count && !found; i++) {
+            size_t held = malloc_usable_size(kept.pieces[i]);
+            if (held >= size && held - size <= size / WASTE)
+                found = remove_piece(i);
+        }
+        pthread_mutex_unlock(&kept.lock);
+    }
+    return found ? found : aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+void hq_memory_give(void *memory)
+{
+    size_t size = memory && kept.is_on ? malloc_usable_size(memory) : 0;
+    if (size < OWN_MAPPING || size > KEPT) {
+        free(memory);
+        return;
+    }
+    void *old[KEPT_PIECES];
+    size_t old_count = 0;
+    pthread_mutex_lock(&kept.lock);
+    while (kept.count > 0 && (kept.count == KEPT_PIECES || kept.bytes > KEPT - size))
+        old[old_count++] = remove_piece(0);
+    kept.pieces[kept.count++] = memory;
+    kept.bytes += size;
+    pthread_mutex_unlock(&kept.lock);
+    while (old_count > 0)
+        free(old[--old_count]);
 }
 
 void hq_memory_in_large_pages(void *memory, size_t size)

@@ -81,9 +81,10 @@ typedef struct basket_record {
     hq_key key;
     uint32_t last; /* where its data end */
     hq_error error;
-    uint8_t *into;  /* what is filled with all of it; */
-    uint8_t *table; /* or, if this is not NULL, into with the data, in the machine's order of bytes, and this with what */
-                    /* is behind them */
+    uint8_t *into; /* what is filled with all of it; */
+    uint8_t
+        *table; /* or, if this is not NULL, into with the data, in the machine's order of bytes, and this with what */
+                /* is behind them */
 } basket_record;
 
 static hq_error use_record(basket_record *record, void (*work)(void *context))
@@ -94,8 +95,8 @@ static hq_error use_record(basket_record *record, void (*work)(void *context))
         work(record);
         return record->error;
     }
-    hq_error error =
-        source_use(&reader->place->file->source, record->bytes, record->size, work, record, reader->reason);
+    hq_error error = source_use(&reader->place->file->source, record->bytes, record->size, work, record,
+                                reader->reason);
     return error ? hq_fail_within(reader->reason, error, "tree %s: branch %s", reader->place->tree, reader->plan->name)
                  : record->error;
 }
@@ -147,8 +148,7 @@ static void fill(void *context)
         return;
     }
     hq_reason why = {""};
-    record->error =
-        inflater_run(reader->inflater, data, key->record_size - key->header_size, record->into, size, &why);
+    record->error = inflater_run(reader->inflater, data, key->record_size - key->header_size, record->into, size, &why);
     if (record->error)
         reader_damaged(reader, record->basket, why.text);
 }
@@ -366,8 +366,7 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
 
 hq_error reader_end(hq_reader *reader)
 {
-    hq_error error =
-        source_used(&reader->place->file->source, reader->used_first, reader->used_last, reader->reason);
+    hq_error error = source_used(&reader->place->file->source, reader->used_first, reader->used_last, reader->reason);
     inflater_free(&reader->inflater);
     free(reader->raw);
     free(reader->scratch);

@@ -21,8 +21,8 @@ typedef struct hq_reader {
     size_t raw_size;
     uint8_t *scratch; /* one basket, decompressed */
     size_t scratch_size;
-    uint8_t *into;    /* where a column wants the next basket's data, which it may overwrite */
-    size_t into_room; /* up to so many bytes; or NULL */
+    uint8_t *into;                  /* where a column wants the next basket's data, which it may overwrite */
+    size_t into_room;               /* up to so many bytes; or NULL */
     uint64_t hand_first, hand_last; /* of the file is at hand, as far as has been asked */
     uint64_t used_first, used_last; /* of it was used in place */
     hq_reason *reason;
@@ -31,13 +31,13 @@ typedef struct hq_reader {
 /* A basket in memory. */
 typedef struct hq_loaded {
     const hq_basket *basket;
-    uint8_t *owned; /* what data points into, if it is to be released */
+    uint8_t *owned;              /* what data points into, if it is to be released */
     const uint8_t *data, *table; /* the table is what is behind the data in the record */
-    bool is_native;         /* the data have the machine's order of bytes already */
-    const uint8_t *offsets; /* 32 bits for each entry, or NULL */
-    uint32_t border;        /* bytes of data */
-    uint32_t origin;        /* what the first byte's offset is */
-    uint32_t from;          /* where the first entry that is wanted begins */
+    bool is_native;              /* the data have the machine's order of bytes already */
+    const uint8_t *offsets;      /* 32 bits for each entry, or NULL */
+    uint32_t border;             /* bytes of data */
+    uint32_t origin;             /* what the first byte's offset is */
+    uint32_t from;               /* where the first entry that is wanted begins */
 } hq_loaded;
 
 typedef hq_error use_basket(hq_reader *reader, hq_loaded *loaded, void *context);

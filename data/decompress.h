@@ -8,6 +8,7 @@
 #ifndef HQ_DATA_DECOMPRESS_H
 #define HQ_DATA_DECOMPRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,12 @@ hq_error inflater_measure(const uint8_t *record, size_t size, uint64_t *true_siz
  * bytes are there): what one byte of its kind can, for all of them. 0 if it begins with no block. */
 uint64_t inflater_most(const uint8_t *front, size_t front_size, uint64_t size);
 
-/* Fills out, which is exactly the record's true size. It may be left in the middle (data/mapped.h): then the inflater is
- * of no more use, but freed as ever. */
+/* Whether the checksums of LZ4 blocks are verified, as they are at first: not where another checksum of the same bytes
+ * has been. */
+void inflater_verify(hq_inflater *inflater, bool is_wanted);
+
+/* Fills out, which is exactly the record's true size. It may be left in the middle (data/mapped.h): then the inflater
+ * is of no more use, but freed as ever. */
 hq_error inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
                       hq_reason *reason);
 

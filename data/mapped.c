@@ -60,9 +60,9 @@ static void set_handler(void)
 static bool is_local(int fd)
 {
     enum { XFS = 0x58465342, ZFS = 0x2FC12FC1 };
-    static const unsigned long known[] = {EXT4_SUPER_MAGIC,   XFS,         BTRFS_SUPER_MAGIC,     TMPFS_MAGIC, ZFS,
-                                          F2FS_SUPER_MAGIC,   RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC, MSDOS_SUPER_MAGIC,
-                                          REISERFS_SUPER_MAGIC};
+    static const unsigned long known[] = {
+        EXT4_SUPER_MAGIC, XFS,         BTRFS_SUPER_MAGIC,     TMPFS_MAGIC,       ZFS,
+        F2FS_SUPER_MAGIC, RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC, MSDOS_SUPER_MAGIC, REISERFS_SUPER_MAGIC};
     struct statfs status;
     if (fstatfs(fd, &status) != 0)
         return false;

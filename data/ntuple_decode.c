@@ -1,6 +1,9 @@
 #include "data/ntuple_decode.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { CHUNK = 512 /* elements that are converted at a time, in what is surely cache */ };
 
@@ -135,6 +138,23 @@ static inline vector_8 load(const uint8_t *from)
     return vector;
 }
 
+/* To memory and not into the caches; finish_past comes before anybody else reads there. */
+static inline void store_past(vector_8 *to, vector_8 vector)
+{
+#ifdef __SSE2__
+    _mm_stream_si128((__m128i *)to, (__m128i)vector);
+#else
+    *to = vector;
+#endif
+}
+
+static inline void finish_past(void)
+{
+#ifdef __SSE2__
+    _mm_sfence();
+#endif
+}
+
 #define INTERLEAVE_8(a, b)                                                                                             \
     __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),                             \
         __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
@@ -187,67 +207,63 @@ static inline uint64_t join_one(const uint8_t *from, size_t stride, unsigned pla
 
 #define UNZIGZAG(value) (((value) >> 1) ^ (0 - ((value) & 1)))
 
-static inline void split_16(const uint8_t *from, size_t stride, size_t count, bool is_zigzag, uint16_t *to)
-{
-    size_t i = 0;
-    for (; count - i >= LANES; i += LANES) {
-        vector_16 out[2];
-        weave_16(from + i, stride, out);
-        for (int j = 0; is_zigzag && j < 2; j++)
-            out[j] = UNZIGZAG(out[j]);
-        memcpy(to + i, out, sizeof out);
+/* One loop for each width, as a macro because nothing but the type differs. Where the values go is asked for ahead, or
+ * if they are many, they go past the caches: then it is not read before it is written. */
+#define DEFINE_SPLIT(bits)                                                                                             \
+    static inline void split_##bits(const uint8_t *from, size_t stride, size_t count, bool is_zigzag, bool is_past,    \
+                                    uint##bits##_t *to)                                                                \
+    {                                                                                                                  \
+        enum { VECTORS = (bits) / 8, AHEAD = 2048 / ((bits) / 8) };                                                    \
+        size_t i = 0;                                                                                                  \
+        for (; is_past && i < count && (uintptr_t)(to + i) % sizeof(vector_##bits) != 0; i++) {                        \
+            uint##bits##_t value = (uint##bits##_t)join_one(from + i, stride, sizeof *to);                             \
+            to[i] = is_zigzag ? (uint##bits##_t)UNZIGZAG(value) : value;                                               \
+        }                                                                                                              \
+        for (; count - i >= LANES; i += LANES) {                                                                       \
+            vector_##bits out[VECTORS];                                                                                \
+            if (!is_past && count - i >= AHEAD + LANES)                                                                \
+                __builtin_prefetch(to + i + AHEAD, 1);                                                                 \
+            weave_##bits(from + i, stride, out);                                                                       \
+            for (int j = 0; is_zigzag && j < VECTORS; j++)                                                             \
+                out[j] = UNZIGZAG(out[j]);                                                                             \
+            if (is_past)                                                                                               \
+                for (int j = 0; j < VECTORS; j++)                                                                      \
+                    store_past((vector_8 *)(to + i) + j, (vector_8)out[j]);                                            \
+            else                                                                                                       \
+                memcpy(to + i, out, sizeof out);                                                                       \
+        }                                                                                                              \
+        for (; i < count; i++) {                                                                                       \
+            uint##bits##_t value = (uint##bits##_t)join_one(from + i, stride, sizeof *to);                             \
+            to[i] = is_zigzag ? (uint##bits##_t)UNZIGZAG(value) : value;                                               \
+        }                                                                                                              \
     }
-    for (; i < count; i++) {
-        uint16_t value = (uint16_t)join_one(from + i, stride, sizeof *to);
-        to[i] = is_zigzag ? (uint16_t)UNZIGZAG(value) : value;
-    }
-}
 
-static inline void split_32(const uint8_t *from, size_t stride, size_t count, bool is_zigzag, uint32_t *to)
-{
-    size_t i = 0;
-    for (; count - i >= LANES; i += LANES) {
-        vector_32 out[4];
-        weave_32(from + i, stride, out);
-        for (int j = 0; is_zigzag && j < 4; j++)
-            out[j] = UNZIGZAG(out[j]);
-        memcpy(to + i, out, sizeof out);
-    }
-    for (; i < count; i++) {
-        uint32_t value = (uint32_t)join_one(from + i, stride, sizeof *to);
-        to[i] = is_zigzag ? UNZIGZAG(value) : value;
-    }
-}
+DEFINE_SPLIT(16)
+DEFINE_SPLIT(32)
+DEFINE_SPLIT(64)
 
-static inline void split_64(const uint8_t *from, size_t stride, size_t count, bool is_zigzag, uint64_t *to)
-{
-    size_t i = 0;
-    for (; count - i >= LANES; i += LANES) {
-        vector_64 out[8];
-        weave_64(from + i, stride, out);
-        for (int j = 0; is_zigzag && j < 8; j++)
-            out[j] = UNZIGZAG(out[j]);
-        memcpy(to + i, out, sizeof out);
-    }
-    for (; i < count; i++) {
-        uint64_t value = join_one(from + i, stride, sizeof *to);
-        to[i] = is_zigzag ? UNZIGZAG(value) : value;
-    }
-}
+/* The flags are constants in each call, so that no loop asks for them. */
+#define SPLIT_AS(bits)                                                                                                 \
+    (is_zigzag ? (is_past ? split_##bits(from, stride, count, true, true, to)                                          \
+                          : split_##bits(from, stride, count, true, false, to))                                        \
+               : (is_past ? split_##bits(from, stride, count, false, true, to)                                         \
+                          : split_##bits(from, stride, count, false, false, to)))
 
-static void decode_split(unsigned bits, const uint8_t *from, size_t stride, size_t count, bool is_zigzag, void *to)
+static void decode_split(unsigned bits, const uint8_t *from, size_t stride, size_t count, bool is_zigzag, bool is_past,
+                         void *to)
 {
-    /* The flag is a constant in each call, so that no loop asks for it. */
     switch (bits) {
     case 16:
-        is_zigzag ? split_16(from, stride, count, true, to) : split_16(from, stride, count, false, to);
+        SPLIT_AS(16);
         break;
     case 32:
-        is_zigzag ? split_32(from, stride, count, true, to) : split_32(from, stride, count, false, to);
+        SPLIT_AS(32);
         break;
     default:
-        is_zigzag ? split_64(from, stride, count, true, to) : split_64(from, stride, count, false, to);
+        SPLIT_AS(64);
     }
+    if (is_past)
+        finish_past();
 }
 
 /* --- The narrow ones --- */
@@ -324,7 +340,7 @@ static inline double quantum(const hq_nt_column *column, uint32_t packed)
 
 /* Into the column's own type, except that quantised numbers may also be had as float64. */
 static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t elements, size_t first, size_t count,
-                   hq_type type, void *to)
+                   hq_type type, bool is_past, void *to)
 {
     const type_info *info = info_of(column);
     size_t size = page_bytes(column, elements), width = hq_type_size(info->type);
@@ -337,7 +353,7 @@ static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t ele
     case SPLIT:
     case SPLIT_ZIGZAG:
     case SPLIT_DELTA:
-        decode_split(column->bits, page + first, elements, count, info->how == SPLIT_ZIGZAG, to);
+        decode_split(column->bits, page + first, elements, count, info->how == SPLIT_ZIGZAG, is_past, to);
         break;
     case HALF:
     case SPLIT_HALF:
@@ -346,7 +362,7 @@ static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t ele
             if (info->how == HALF)
                 memcpy(half, page + 2 * (first + i), 2 * part);
             else
-                split_16(page + first + i, elements, part, false, half);
+                split_16(page + first + i, elements, part, false, false, half);
             decode_half(half, part, (uint32_t *)to + i);
         }
         break;
@@ -406,17 +422,17 @@ static void convert(hq_type from, const void *values, size_t count, hq_type to, 
 }
 
 void page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,
-                  hq_type type, void *values_r)
+                  hq_type type, bool is_past, void *values_r)
 {
     const type_info *info = info_of(column);
     if (info->type == type || (info->how == QUANTISED && type == HQ_FLOAT64)) {
-        decode(column, page, elements, first, count, type, values_r);
+        decode(column, page, elements, first, count, type, is_past, values_r);
         return;
     }
     uint64_t chunk[CHUNK];
     for (size_t i = 0; i < count; i += CHUNK) {
         size_t part = count - i < CHUNK ? count - i : CHUNK;
-        decode(column, page, elements, first + i, part, info->type, chunk);
+        decode(column, page, elements, first + i, part, info->type, false, chunk);
         convert(info->type, chunk, part, type, (uint8_t *)values_r + i * hq_type_size(type));
     }
 }
@@ -437,13 +453,13 @@ static void raw_ends(const hq_nt_column *column, const uint8_t *page, uint32_t e
     if (column->bits == 64 && is_plain)
         memcpy(to, page + first * sizeof *to, count * sizeof *to);
     else if (column->bits == 64)
-        split_64(page + first, elements, count, false, to);
+        split_64(page + first, elements, count, false, false, to);
     if (column->bits == 64)
         return;
     if (is_plain)
         memcpy(narrow, page + first * sizeof *narrow, count * sizeof *narrow);
     else
-        split_32(page + first, elements, count, false, narrow);
+        split_32(page + first, elements, count, false, false, narrow);
     for (size_t i = 0; i < count; i++)
         to[i] = narrow[i];
 }

@@ -31,9 +31,10 @@ uint64_t page_bytes(const hq_nt_column *column, uint64_t elements);
 /* True if a page is, byte for byte, its values in the machine's order. */
 bool page_is_plain(const hq_nt_column *column, hq_type type);
 
-/* Numbers first up to first + count of a page that has so many elements, as values of the type. */
+/* Numbers first up to first + count of a page that has so many elements, as values of the type. is_past: they are part
+ * of so many that the processor's caches had better not take them. */
 void page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first, uint32_t count,
-                  hq_type type, void *values_r);
+                  hq_type type, bool is_past, void *values_r);
 
 /* The lists' ends that a page of an index holds, from the first on: where it is to go on, and how. */
 typedef struct hq_ends {

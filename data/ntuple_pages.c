@@ -226,6 +226,8 @@ hq_error fetcher_open_page(hq_fetcher *fetcher, const hq_page_job *job, const ui
     if (!error && !fetcher->inflater)
         fetcher->inflater = inflater_new();
     if (!error)
+        inflater_verify(fetcher->inflater, !page->has_checksum);
+    if (!error)
         error = inflater_run(fetcher->inflater, raw, page->size, out, true_size, fetcher->reason);
     *page_r = out;
     return error

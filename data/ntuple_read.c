@@ -7,6 +7,10 @@
 #include "data/ntuple_decode.h"
 #include "data/ntuple_pages.h"
 
+/* Columns of more bytes are written past the caches: until they are read their first bytes would have been driven out
+ * of them. */
+enum { PAST_BYTES = 32 << 20 };
+
 #define MOST_ELEMENTS (UINT64_C(1) << 43) /* that a cluster's index may speak of */
 
 /* What is read of one cluster: at each level a range of things, counted from the cluster's begin. */
@@ -307,7 +311,8 @@ static hq_error use_values(hq_fetcher *fetcher, const hq_page_job *job, const ui
     bool goes_as_it_is = count == job->page->elements && page_is_plain(job->column, type);
     hq_error error = fetcher_open_page(fetcher, job, raw, goes_as_it_is ? to : NULL, &page);
     if (!error && !goes_as_it_is)
-        page_numbers(job->column, page, job->page->elements, first, count, type, to);
+        page_numbers(job->column, page, job->page->elements, first, count, type,
+                     r->things > PAST_BYTES / hq_type_size(type), to);
     return error;
 }
 

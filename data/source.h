@@ -84,8 +84,8 @@ typedef struct hq_stretch {
  * all are there; no destination is written to after it has returned. */
 hq_error source_read_vector(const hq_source *source, const hq_stretch *stretches, size_t count, hq_reason *reason);
 
-/* The bytes where they are, without a copy: of a file in memory, and of one of this machine that is mapped. NULL if they
- * can only be read. Nobody looks at them but in source_use. */
+/* The bytes where they are, without a copy: of a file in memory, and of one of this machine that is mapped. NULL if
+ * they can only be read. Nobody looks at them but in source_use. */
 const uint8_t *source_in_place(const hq_source *source, uint64_t offset, size_t size);
 /* True if the byte there waits for no disk: of others, reading asks for more at a time than a mapping does. */
 bool source_is_at_hand(const hq_source *source, uint64_t offset);

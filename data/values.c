@@ -16,23 +16,28 @@ enum {
 
 /* Plain loops over memcpy'd loads: compilers turn them into byte shuffles of whole vectors. */
 
-HQ_WIDE static void swap_16(uint16_t *restrict to, const uint8_t *restrict from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = load_u16(from + 2 * i);
-}
+/* A line at a time, so that lines some way ahead can be asked for: what comes next in a file that is mapped, which
+ * processors do only up to a page's end by themselves, and where it goes. */
+enum { LINE = 64, FROM_AHEAD = 4096, TO_AHEAD = 2048 };
 
-HQ_WIDE static void swap_32(uint32_t *restrict to, const uint8_t *restrict from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = load_u32(from + 4 * i);
-}
+#define DEFINE_SWAP(bits, load)                                                                                        \
+    HQ_WIDE static void swap_##bits(uint##bits##_t *restrict to, const uint8_t *restrict from, size_t count)           \
+    {                                                                                                                  \
+        enum { SIZE = (bits) / 8, NUMBERS = LINE / SIZE };                                                             \
+        size_t i = 0;                                                                                                  \
+        for (; count - i >= FROM_AHEAD / SIZE + NUMBERS; i += NUMBERS) {                                               \
+            __builtin_prefetch(from + SIZE * i + FROM_AHEAD);                                                          \
+            __builtin_prefetch((const uint8_t *)(to + i) + TO_AHEAD, 1);                                               \
+            for (size_t j = 0; j < NUMBERS; j++)                                                                       \
+                to[i + j] = load(from + SIZE * (i + j));                                                               \
+        }                                                                                                              \
+        for (; i < count; i++)                                                                                         \
+            to[i] = load(from + SIZE * i);                                                                             \
+    }
 
-HQ_WIDE static void swap_64(uint64_t *restrict to, const uint8_t *restrict from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = load_u64(from + 8 * i);
-}
+DEFINE_SWAP(16, load_u16)
+DEFINE_SWAP(32, load_u32)
+DEFINE_SWAP(64, load_u64)
 
 HQ_WIDE static void to_bool(uint8_t *restrict to, const uint8_t *restrict from, size_t count)
 {

@@ -58,6 +58,40 @@ static void test_numbers_of_every_width_and_place(void **state)
             }
 }
 
+/* Split pages of every width, count and place, written past the caches and not. */
+static void test_split_numbers_of_every_width_and_place(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t type, bits;
+        hq_type to;
+    } columns[] = {{0x12, 16, HQ_UINT16}, {0x11, 16, HQ_INT16}, {0x14, 32, HQ_UINT32}, {0x13, 32, HQ_INT32},
+                   {0x16, 64, HQ_UINT64}, {0x15, 64, HQ_INT64}, {0x18, 32, HQ_FLOAT32}};
+    uint8_t page[ROOM];
+    uint64_t aligned[2 * ROOM / 8];
+    fill(page, sizeof page);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        for (uint32_t elements = 0; elements <= MOST_NUMBERS; elements++)
+            for (uint32_t way = 0; way < 2 * MOST_SHIFT; way++) {
+                hq_nt_column column = {.type = columns[i].type, .bits = columns[i].bits};
+                size_t size = columns[i].bits / 8;
+                uint8_t *values = (uint8_t *)aligned + way / 2 * size;
+                uint32_t first = elements > 3 ? way % 4 : 0;
+                memset(aligned, 0xA5, sizeof aligned);
+                page_numbers(&column, page, elements, first, elements - first, columns[i].to, way % 2 != 0, values);
+                for (uint32_t j = first; j < elements; j++) {
+                    uint64_t value = 0, got = 0;
+                    for (size_t k = 0; k < size; k++)
+                        value |= (uint64_t)page[k * elements + j] << (8 * k);
+                    if (columns[i].type == 0x11 || columns[i].type == 0x13 || columns[i].type == 0x15)
+                        value = (value >> 1) ^ (0 - (value & 1));
+                    memcpy(&got, values + (j - first) * size, size);
+                    assert_true(got == (size == 8 ? value : value & ((UINT64_C(1) << (8 * size)) - 1)));
+                }
+                assert_int_equal(values[(elements - first) * size], 0xA5); /* nothing behind them is touched */
+            }
+}
+
 static void test_counts_from_offsets(void **state)
 {
     (void)state;
@@ -168,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_of_every_width_and_place),
+        cmocka_unit_test(test_split_numbers_of_every_width_and_place),
         cmocka_unit_test(test_counts_from_offsets),
         cmocka_unit_test(test_indices_are_found_by_column_and_entries),
         cmocka_unit_test(test_indices_give_way),

@@ -1,0 +1,280 @@
+/* tests/data/test_mapped.c - files used in place: that they may become shorter meanwhile, and checksums. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/memory.h"
+#include "data/checksum.h"
+#include "data/mapped.h"
+#include "data/source.h"
+#include "data/tree.h"
+
+enum { BYTES = 1 << 20, SMALL = 100, ROUNDS = 20 };
+
+static const char *const samples[] = {"uproot-HZZ.root", "uproot-HZZ-uncompressed.root"};
+static const char ntuple_sample[] = "nano_dy_rntuple.root";
+
+/* The handler that was there before hq's, and where it goes on. */
+static sigjmp_buf outside;
+static volatile sig_atomic_t seen;
+
+static void on_bus(int signal)
+{
+    (void)signal;
+    seen++;
+    siglongjmp(outside, 1);
+}
+
+/* cmocka puts its own handler in place for each test. */
+static void set_handlers(void)
+{
+    static struct sigaction with_hqs;
+    if (with_hqs.sa_sigaction) {
+        sigaction(SIGBUS, &with_hqs, NULL);
+        return;
+    }
+    hq_source source;
+    hq_reason reason;
+    struct sigaction action = {.sa_handler = on_bus};
+    sigaction(SIGBUS, &action, NULL);
+    if (source_open_file("/proc/self/exe", &source, &reason) == HQ_OK)
+        source_close(&source);
+    sigaction(SIGBUS, NULL, &with_hqs);
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static uint8_t *read_sample(const char *name, size_t *size_r)
+{
+    const char *folder = getenv(name == ntuple_sample ? "HQ_TWINS" : "HQ_SAMPLES");
+    char *path = hq_format("%s/%s", folder ? folder : ".", name);
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        fail_msg("%s: cannot open", path);
+    fseek(file, 0, SEEK_END);
+    *size_r = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = hq_alloc(*size_r);
+    assert_int_equal(fread(bytes, 1, *size_r, file), *size_r);
+    fclose(file);
+    free(path);
+    return bytes;
+}
+
+typedef struct scene {
+    hq_source source;
+    const uint8_t *bytes;
+    uint64_t sum;
+    off_t cut; /* to so many bytes in the middle of the work; negative: not */
+} scene;
+
+static void make_scene(scene *s)
+{
+    uint8_t *ones = hq_alloc(BYTES);
+    hq_reason reason;
+    memset(ones, 1, BYTES);
+    write_file("ones", ones, BYTES);
+    free(ones);
+    *s = (scene){.cut = -1};
+    assert_int_equal(source_open_file("ones", &s->source, &reason), HQ_OK);
+    s->bytes = source_in_place(&s->source, 0, BYTES);
+    if (!s->bytes) {
+        source_close(&s->source);
+        print_message("files of this folder's file system are not mapped\n");
+        skip();
+    }
+}
+
+static void add_up(void *context)
+{
+    scene *s = context;
+    for (size_t i = 0; i < BYTES; i++) {
+        if (i == BYTES / 4 && s->cut >= 0)
+            assert_int_equal(truncate("ones", s->cut), 0);
+        s->sum += s->bytes[i];
+    }
+}
+
+static void test_work_ends_where_the_file_does(void **state)
+{
+    (void)state;
+    set_handlers();
+    scene s;
+    hq_reason reason;
+    make_scene(&s);
+    assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_OK);
+    assert_int_equal(s.sum, BYTES);
+    assert_int_equal(source_used(&s.source, 0, BYTES, &reason), HQ_OK);
+    s.sum = 0;
+    s.cut = BYTES / 2;
+    assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "ones: the file became shorter while it was read"));
+    assert_non_null(strstr(reason.text, "524288"));
+    assert_int_equal(s.sum, BYTES / 2);
+    assert_int_equal(source_used(&s.source, 0, BYTES / 2, &reason), HQ_OK);
+    assert_int_equal(source_used(&s.source, 0, BYTES / 2 + 1, &reason), HQ_EFORMAT);
+    assert_non_null(strstr(reason.text, "became shorter"));
+    source_close(&s.source);
+}
+
+/* Where a page is cut in its middle no signal comes, and zeros are read. */
+static void test_a_cut_within_a_page_is_seen(void **state)
+{
+    (void)state;
+    set_handlers();
+    scene s;
+    hq_reason reason;
+    make_scene(&s);
+    s.cut = BYTES - 1;
+    assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_OK);
+    assert_int_equal(s.sum, BYTES - 1);
+    assert_int_equal(source_used(&s.source, 0, BYTES, &reason), HQ_EFORMAT);
+    source_close(&s.source);
+}
+
+static void test_other_faults_are_not_caught(void **state)
+{
+    (void)state;
+    set_handlers();
+    scene s;
+    hq_reason reason;
+    make_scene(&s);
+    const volatile uint8_t *bytes = s.bytes;
+    s.cut = 0;
+    assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_EFORMAT);
+    seen = 0;
+    if (sigsetjmp(outside, 1) == 0)
+        s.sum += bytes[BYTES - 1];
+    assert_int_equal(seen, 1);
+    if (sigsetjmp(outside, 1) == 0)
+        raise(SIGBUS);
+    assert_int_equal(seen, 2);
+    source_close(&s.source);
+}
+
+/* --- A tree whose file is cut under its readers --- */
+
+typedef struct victim {
+    const char *path;
+    hq_file *file;
+    hq_tree *tree;
+    atomic_bool is_cut;
+    atomic_int failures, others; /* of these, with another text */
+} victim;
+
+static void read_once(victim *v)
+{
+    const hq_schema *schema = tree_schema(v->tree);
+    for (size_t i = 0; i < schema->count; i++) {
+        hq_reason reason = {""};
+        hq_column *column = NULL;
+        hq_error error = tree_read(v->tree, schema->fields[i].name, 0, tree_entries(v->tree), SIZE_MAX / 2, &column,
+                                   &reason);
+        column_free(&column);
+        if (!error)
+            continue;
+        v->failures++;
+        if (error != HQ_EFORMAT || !strstr(reason.text, v->path))
+            v->others++;
+        else if (!strstr(reason.text, "became shorter while it was read"))
+            v->others++;
+    }
+}
+
+static void *keep_reading(void *context)
+{
+    victim *v = context;
+    while (!v->is_cut)
+        read_once(v);
+    read_once(v);
+    return NULL;
+}
+
+static void cut_under_readers(const char *sample, bool is_concurrent)
+{
+    size_t size, count;
+    uint8_t *bytes = read_sample(sample, &size);
+    hq_reason reason;
+    hq_tree_name *names;
+    victim v = {.path = "victim.root"};
+    write_file(v.path, bytes, size);
+    assert_int_equal(rootfile_open(v.path, &v.file, &reason), HQ_OK);
+    assert_int_equal(rootfile_list(v.file, &names, &count, &reason), HQ_OK);
+    assert_int_equal(tree_open(v.file, names[0].path, &v.tree, &reason), HQ_OK);
+    read_once(&v);
+    assert_int_equal(v.failures, 0);
+    pthread_t threads[2];
+    for (size_t i = 0; is_concurrent && i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, keep_reading, &v), 0);
+    assert_int_equal(truncate(v.path, 4096), 0);
+    v.is_cut = true;
+    for (size_t i = 0; is_concurrent && i < 2; i++)
+        pthread_join(threads[i], NULL);
+    read_once(&v);
+    assert_true(v.failures > 0);
+    assert_int_equal(v.others, 0);
+    tree_close(&v.tree);
+    rootfile_close(&v.file);
+    tree_names_free(&names, count);
+    free(bytes);
+}
+
+static void test_a_tree_that_is_cut(void **state)
+{
+    (void)state;
+    set_handlers();
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        cut_under_readers(samples[i], false);
+    cut_under_readers(ntuple_sample, false);
+}
+
+static void test_a_tree_that_is_cut_meanwhile(void **state)
+{
+    (void)state;
+    set_handlers();
+    for (size_t i = 0; i < ROUNDS; i++)
+        cut_under_readers(i % 2 ? samples[0] : ntuple_sample, true);
+}
+
+static void test_checksums(void **state)
+{
+    (void)state;
+    enum { MOST = 20000 };
+    uint8_t *bytes = hq_alloc(MOST + 8);
+    for (uint32_t i = 0, random = 1; i < MOST + 8; i++)
+        bytes[i] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+    for (size_t size = 0; size <= MOST; size += size < 300 ? 1 : 97) {
+        const uint8_t *at = bytes + size % 8;
+        assert_true(checksum_xxh64(at, size) == XXH64(at, size, 0));
+        assert_true(checksum_xxh3(at, size) == XXH3_64bits(at, size));
+    }
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_work_ends_where_the_file_does), cmocka_unit_test(test_a_cut_within_a_page_is_seen),
+        cmocka_unit_test(test_other_faults_are_not_caught),   cmocka_unit_test(test_a_tree_that_is_cut),
+        cmocka_unit_test(test_a_tree_that_is_cut_meanwhile),  cmocka_unit_test(test_checksums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
