@@ -6,7 +6,10 @@
 #include "base/memory.h"
 #include "data/basket_load.h"
 
-enum { VECTOR_COUNT_AT = 6 /* in the header of a vector's entry */ };
+enum {
+    VECTOR_COUNT_AT = 6, /* in the header of a vector's entry */
+    EXPECTED = 4,        /* headers are asked for so many baskets ahead */
+};
 
 /* The part of a column that lies in one basket. */
 typedef struct hq_part {
@@ -362,6 +365,8 @@ static bool count_by_headers(const hq_reader *reader, const hq_basket *baskets, 
     uint64_t values = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t size;
+        if (i + EXPECTED < count)
+            reader_expect(reader, &baskets[i + EXPECTED]);
         if (!reader_peek(reader, &baskets[i], &size))
             return false;
         values += size / plan->number.size;

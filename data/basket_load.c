@@ -223,6 +223,12 @@ static bool is_in_file(const hq_reader *reader, const hq_basket *basket)
     return basket->seek <= file_size && basket->size <= file_size - basket->seek;
 }
 
+void reader_expect(const hq_reader *reader, const hq_basket *basket)
+{
+    if (!basket->embedded)
+        __builtin_prefetch(source_in_place(&reader->place->file->source, basket->seek, basket->size));
+}
+
 /* Only of a file of this machine. */
 bool reader_peek(const hq_reader *reader, const hq_basket *basket, uint32_t *data_size_r)
 {
@@ -311,8 +317,7 @@ static const uint8_t *find_in_place(hq_reader *reader, const hq_basket *basket)
         reader->hand_first = last - 1;
         reader->hand_last = last + HAND_BYTES;
     }
-    if (reader->used_last == 0 || basket->seek < reader->used_first)
-        reader->used_first = basket->seek;
+    reader->used_bytes += basket->size;
     if (last > reader->used_last)
         reader->used_last = last;
     return found;
@@ -328,6 +333,8 @@ static hq_error load_basket(hq_reader *reader, hq_run *run, size_t count, bool i
         run->at += run->is_packed ? basket[-1].size : basket->seek - basket[-1].seek;
     } else {
         const uint8_t *found = find_in_place(reader, basket);
+        if (found && count > 1)
+            reader_expect(reader, basket + 1);
         if (found)
             return load_from_record(reader, found, true, is_kept, loaded);
         *run = plan_run(reader, basket, count);
@@ -366,7 +373,7 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
 
 hq_error reader_end(hq_reader *reader)
 {
-    hq_error error = source_used(&reader->place->file->source, reader->used_first, reader->used_last, reader->reason);
+    hq_error error = source_used(&reader->place->file->source, reader->used_bytes, reader->used_last, reader->reason);
     inflater_free(&reader->inflater);
     free(reader->raw);
     free(reader->scratch);

@@ -24,7 +24,7 @@ typedef struct hq_reader {
     uint8_t *into;                  /* where a column wants the next basket's data, which it may overwrite */
     size_t into_room;               /* up to so many bytes; or NULL */
     uint64_t hand_first, hand_last; /* of the file is at hand, as far as has been asked */
-    uint64_t used_first, used_last; /* of it was used in place */
+    uint64_t used_bytes, used_last; /* so many of it were used in place, the last behind all others */
     hq_reason *reason;
 } hq_reader;
 
@@ -49,6 +49,9 @@ hq_error reader_each_basket(hq_reader *reader, const hq_basket *baskets, size_t 
 
 /* Releases what the reader holds. An error says that the file became shorter: then the column is not to be trusted. */
 hq_error reader_end(hq_reader *reader);
+
+/* The basket's header will soon be looked at. */
+void reader_expect(const hq_reader *reader, const hq_basket *basket);
 
 /* How many bytes of data a basket has, as its header says, which is not compressed; false if it is damaged. */
 bool reader_peek(const hq_reader *reader, const hq_basket *basket, uint32_t *data_size_r);

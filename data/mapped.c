@@ -5,11 +5,15 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "base/memory.h"
 
 /* What a thread reads at the moment, and where it goes on if that is not there. */
 typedef struct mapped_guard {
@@ -72,7 +76,13 @@ static bool is_local(int fd)
     return false;
 }
 
-const uint8_t *mapped_open(int fd, uint64_t size)
+struct hq_mapped {
+    uint8_t *bytes;
+    size_t size;
+    atomic_uint_fast64_t used; /* since all was let go */
+};
+
+hq_mapped *mapped_open(int fd, uint64_t size)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct rlimit space;
@@ -83,14 +93,24 @@ const uint8_t *mapped_open(int fd, uint64_t size)
     if (bytes == MAP_FAILED)
         return NULL;
     pthread_once(&once, set_handler);
-    return bytes;
+    hq_mapped *mapped = hq_calloc(1, sizeof *mapped);
+    mapped->bytes = bytes;
+    mapped->size = size;
+    return mapped;
 }
 
-void mapped_close(const uint8_t **bytes_p, uint64_t size)
+void mapped_close(hq_mapped **mapped_p)
 {
-    if (*bytes_p)
-        munmap((void *)*bytes_p, size);
-    *bytes_p = NULL;
+    if (!*mapped_p)
+        return;
+    munmap((*mapped_p)->bytes, (*mapped_p)->size);
+    free(*mapped_p);
+    *mapped_p = NULL;
+}
+
+const uint8_t *mapped_bytes(const hq_mapped *mapped)
+{
+    return mapped->bytes;
 }
 
 bool mapped_is_at_hand(int fd, uint64_t offset)
@@ -99,11 +119,6 @@ bool mapped_is_at_hand(int fd, uint64_t offset)
     struct iovec one = {&byte, 1};
     ssize_t got = preadv2(fd, &one, 1, (off_t)offset, RWF_NOWAIT);
     return got == 1 || (got < 0 && errno == EOPNOTSUPP); /* file systems in memory need not know the flag */
-}
-
-static uintptr_t page_before(uintptr_t address)
-{
-    return address & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
 bool mapped_use(const uint8_t *from, size_t size, mapped_work *work, void *context)
@@ -117,9 +132,14 @@ bool mapped_use(const uint8_t *from, size_t size, mapped_work *work, void *conte
     return true;
 }
 
-void mapped_rest(const uint8_t *from, size_t size)
+void mapped_rest(hq_mapped *mapped)
 {
-    uintptr_t begin = page_before((uintptr_t)from);
-    if (size > 0)
-        madvise((void *)begin, (uintptr_t)from + size - begin, MADV_DONTNEED);
+    if (atomic_exchange(&mapped->used, 0) > 0)
+        madvise(mapped->bytes, mapped->size, MADV_DONTNEED);
+}
+
+void mapped_used(hq_mapped *mapped, uint64_t bytes)
+{
+    if (atomic_fetch_add(&mapped->used, bytes) + bytes > MAPPED_HELD)
+        mapped_rest(mapped);
 }

@@ -17,8 +17,10 @@
 
 /* The whole file, to be read. NULL if it is not to be mapped: it is empty, lies on a file system whose bytes come over
  * a network or from another process, the process's address space is limited, or the system refuses. */
-const uint8_t *mapped_open(int fd, uint64_t size);
-void mapped_close(const uint8_t **bytes_p, uint64_t size);
+typedef struct hq_mapped hq_mapped;
+hq_mapped *mapped_open(int fd, uint64_t size);
+void mapped_close(hq_mapped **mapped_p);
+const uint8_t *mapped_bytes(const hq_mapped *mapped);
 
 /* True if the byte at the offset is in the page cache, so that a mapping gives it at once: reading from a disk is
  * better done by pread, which asks for much at a time. */
@@ -30,7 +32,12 @@ bool mapped_is_at_hand(int fd, uint64_t offset);
 typedef void mapped_work(void *context);
 bool mapped_use(const uint8_t *from, size_t size, mapped_work *work, void *context);
 
-/* These bytes were used: the process holds their pages no longer; the page cache does. */
-void mapped_rest(const uint8_t *from, size_t size);
+/* So many bytes more were used. The process holds on to pages that it has used, because those near to each other are
+ * mapped together and others will ask for the neighbours; after MAPPED_HELD bytes it lets all go, and the page cache
+ * has them still. */
+enum { MAPPED_HELD = 32 << 20 };
+void mapped_used(hq_mapped *mapped, uint64_t bytes);
+/* Lets all go now. */
+void mapped_rest(hq_mapped *mapped);
 
 #endif

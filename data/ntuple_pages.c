@@ -141,8 +141,7 @@ static hq_error use_in_place(hq_fetcher *fetcher, size_t from, const page_batch 
         const hq_page_job *job = &fetcher->jobs[from + i];
         uint64_t begin = job->page->seek, size = size_with_checksum(job->page);
         page_work work = {fetcher, job, source_in_place(source, begin, size), use, context, HQ_OK};
-        if (fetcher->used_last == 0 || begin < fetcher->used_first)
-            fetcher->used_first = begin;
+        fetcher->used_bytes += size;
         if (begin + size > fetcher->used_last)
             fetcher->used_last = begin + size;
         error = source_use(source, work.raw, size, work_on, &work, fetcher->reason);
@@ -192,10 +191,10 @@ hq_error fetcher_run(hq_fetcher *fetcher, hq_use_page *use, void *context)
         i += next.jobs;
     }
     if (!error) {
-        error = source_used(source, fetcher->used_first, fetcher->used_last, fetcher->reason);
+        error = source_used(source, fetcher->used_bytes, fetcher->used_last, fetcher->reason);
         error = error ? in_column(fetcher, error) : HQ_OK;
     }
-    fetcher->used_first = fetcher->used_last = 0;
+    fetcher->used_bytes = fetcher->used_last = 0;
     free(stretches);
     free(at);
     fetcher->job_count = 0;

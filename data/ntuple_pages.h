@@ -24,7 +24,7 @@ typedef struct hq_fetcher {
     hq_inflater *inflater;
     uint8_t *raw, *scratch;
     size_t raw_size, scratch_size;
-    uint64_t used_first, used_last; /* of the file was used in place */
+    uint64_t used_bytes, used_last; /* so many of the file were used in place, the last behind all others */
     hq_page_job *jobs;
     size_t job_count, job_capacity;
     hq_reason *reason;

@@ -152,7 +152,7 @@ hq_error source_list(hq_remote *remote, const char *url, char ***names_r, size_t
 void source_close(hq_source *source)
 {
     remote_file_close(&source->remote);
-    mapped_close(&source->mapped, source->size);
+    mapped_close(&source->mapped);
     if (source->fd >= 0)
         close(source->fd);
     free(source->version);
@@ -235,7 +235,7 @@ const uint8_t *source_in_place(const hq_source *source, uint64_t offset, size_t 
         return NULL;
     if (source->memory)
         return source->memory + offset;
-    return source->mapped ? source->mapped + offset : NULL;
+    return source->mapped ? mapped_bytes(source->mapped) + offset : NULL;
 }
 
 bool source_is_at_hand(const hq_source *source, uint64_t offset)
@@ -261,16 +261,22 @@ hq_error source_use(const hq_source *source, const uint8_t *from, size_t size, v
     if (source->memory)
         work(context);
     else if (!mapped_use(from, size, work, context))
-        return tell_fault(source, (uint64_t)(from - source->mapped), size, reason);
+        return tell_fault(source, (uint64_t)(from - mapped_bytes(source->mapped)), size, reason);
     return HQ_OK;
 }
 
-hq_error source_used(const hq_source *source, uint64_t first, uint64_t end, hq_reason *reason)
+void source_rest(const hq_source *source)
+{
+    if (source->mapped)
+        mapped_rest(source->mapped);
+}
+
+hq_error source_used(const hq_source *source, uint64_t bytes, uint64_t end, hq_reason *reason)
 {
     struct stat status;
-    if (!source->mapped || end <= first)
+    if (!source->mapped || bytes == 0)
         return HQ_OK;
-    mapped_rest(source->mapped + first, (size_t)(end - first));
+    mapped_used(source->mapped, bytes);
     if (fstat(source->fd, &status) != 0)
         return hq_fail(reason, HQ_EIO, "%s: cannot ask for its size: %s", source->name, strerror(errno));
     return (uint64_t)status.st_size >= end

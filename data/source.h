@@ -16,6 +16,7 @@
 
 struct hq_remote;
 struct hq_remote_file;
+struct hq_mapped;
 struct hq_staged;
 
 /* What this machine says of one of its files without opening it: as long as it says the same, it is the same file. */
@@ -29,7 +30,7 @@ typedef struct hq_source {
     char *name;                    /* for messages: the path, or the URL */
     const uint8_t *memory;         /* borrowed; NULL if it does not lie in memory */
     int fd;                        /* -1 if it is no file of this machine */
-    const uint8_t *mapped;         /* such a file as memory (data/mapped.h); NULL if it is only read by pread */
+    struct hq_mapped *mapped;      /* such a file as memory (data/mapped.h); NULL if it is only read by pread */
     struct hq_remote_file *remote; /* what a server's file is read through; NULL for all others */
     uint64_t size;
     int64_t modified_ns;            /* 0: not known, or not the same on all servers that have the file */
@@ -95,8 +96,10 @@ bool source_is_at_hand(const hq_source *source, uint64_t offset);
 hq_error source_use(const hq_source *source, const uint8_t *from, size_t size, void (*work)(void *context),
                     void *context, hq_reason *reason);
 
-/* Who used bytes in place, up to end, has to ask in the end whether the file still had them: where it ends within a
- * page the rest is zeros. The process holds no pages from first on any longer. */
-hq_error source_used(const hq_source *source, uint64_t first, uint64_t end, hq_reason *reason);
+/* Who used so many bytes in place, none at end or behind it, has to ask at last whether the file still has them: where
+ * it ends within a page the rest is zeros. */
+hq_error source_used(const hq_source *source, uint64_t bytes, uint64_t end, hq_reason *reason);
+/* Of what was used in place no page is held. */
+void source_rest(const hq_source *source);
 
 #endif

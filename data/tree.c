@@ -245,6 +245,7 @@ hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64
 
 void tree_rest(const hq_tree *tree)
 {
+    source_rest(&tree->file->source);
     if (tree->ntuple)
         ntuple_rest(tree->ntuple);
 }

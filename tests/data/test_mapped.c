@@ -122,15 +122,18 @@ static void test_work_ends_where_the_file_does(void **state)
     make_scene(&s);
     assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_OK);
     assert_int_equal(s.sum, BYTES);
-    assert_int_equal(source_used(&s.source, 0, BYTES, &reason), HQ_OK);
+    source_rest(&s.source);
+    assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_OK);
+    assert_int_equal(s.sum, 2 * BYTES);
+    assert_int_equal(source_used(&s.source, BYTES, BYTES, &reason), HQ_OK);
     s.sum = 0;
     s.cut = BYTES / 2;
     assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_EFORMAT);
     assert_non_null(strstr(reason.text, "ones: the file became shorter while it was read"));
     assert_non_null(strstr(reason.text, "524288"));
     assert_int_equal(s.sum, BYTES / 2);
-    assert_int_equal(source_used(&s.source, 0, BYTES / 2, &reason), HQ_OK);
-    assert_int_equal(source_used(&s.source, 0, BYTES / 2 + 1, &reason), HQ_EFORMAT);
+    assert_int_equal(source_used(&s.source, BYTES, BYTES / 2, &reason), HQ_OK);
+    assert_int_equal(source_used(&s.source, BYTES, BYTES / 2 + 1, &reason), HQ_EFORMAT);
     assert_non_null(strstr(reason.text, "became shorter"));
     source_close(&s.source);
 }
@@ -146,7 +149,7 @@ static void test_a_cut_within_a_page_is_seen(void **state)
     s.cut = BYTES - 1;
     assert_int_equal(source_use(&s.source, s.bytes, BYTES, add_up, &s, &reason), HQ_OK);
     assert_int_equal(s.sum, BYTES - 1);
-    assert_int_equal(source_used(&s.source, 0, BYTES, &reason), HQ_EFORMAT);
+    assert_int_equal(source_used(&s.source, BYTES, BYTES, &reason), HQ_EFORMAT);
     source_close(&s.source);
 }
 
