@@ -242,6 +242,20 @@ DEFINE_SPLIT(16)
 DEFINE_SPLIT(32)
 DEFINE_SPLIT(64)
 
+static void copy(uint8_t *to, const uint8_t *from, size_t size, bool is_past)
+{
+    size_t at = (0 - (uintptr_t)to) % sizeof(vector_8);
+    if (!is_past || size < at) {
+        memcpy(to, from, size);
+        return;
+    }
+    memcpy(to, from, at);
+    for (; size - at >= sizeof(vector_8); at += sizeof(vector_8))
+        store_past((vector_8 *)(to + at), load(from + at));
+    finish_past();
+    memcpy(to + at, from + at, size - at);
+}
+
 /* The flags are constants in each call, so that no loop asks for them. */
 #define SPLIT_AS(bits)                                                                                                 \
     (is_zigzag ? (is_past ? split_##bits(from, stride, count, true, true, to)                                          \
@@ -379,7 +393,7 @@ static void decode(const hq_nt_column *column, const uint8_t *page, uint32_t ele
         }
         break;
     default:
-        memcpy(to, page + first * width, count * width);
+        copy(to, page + first * width, count * width, is_past);
     }
 }
 

@@ -308,7 +308,9 @@ static hq_error use_values(hq_fetcher *fetcher, const hq_page_job *job, const ui
     part_of(job, s, &first, &count);
     uint8_t *to = target->values + (s->base + (job->first + first - s->first)) * hq_type_size(type);
     const uint8_t *page = NULL;
-    bool goes_as_it_is = count == job->page->elements && page_is_plain(job->column, type);
+    /* Decompressed to where it belongs; but what is stored is copied, as other pages are decoded. */
+    bool goes_as_it_is = count == job->page->elements && page_is_plain(job->column, type) &&
+                         job->page->size != page_bytes(job->column, count);
     hq_error error = fetcher_open_page(fetcher, job, raw, goes_as_it_is ? to : NULL, &page);
     if (!error && !goes_as_it_is)
         page_numbers(job->column, page, job->page->elements, first, count, type,

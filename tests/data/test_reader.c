@@ -58,15 +58,17 @@ static void test_numbers_of_every_width_and_place(void **state)
             }
 }
 
-/* Split pages of every width, count and place, written past the caches and not. */
-static void test_split_numbers_of_every_width_and_place(void **state)
+/* Split and plain pages of every width, count and place, written past the caches and not. */
+static void test_pages_of_every_width_and_place(void **state)
 {
     (void)state;
     static const struct {
         uint16_t type, bits;
         hq_type to;
-    } columns[] = {{0x12, 16, HQ_UINT16}, {0x11, 16, HQ_INT16}, {0x14, 32, HQ_UINT32}, {0x13, 32, HQ_INT32},
-                   {0x16, 64, HQ_UINT64}, {0x15, 64, HQ_INT64}, {0x18, 32, HQ_FLOAT32}};
+        bool is_plain;
+    } columns[] = {{0x12, 16, HQ_UINT16, false},  {0x11, 16, HQ_INT16, false},  {0x14, 32, HQ_UINT32, false},
+                   {0x13, 32, HQ_INT32, false},   {0x16, 64, HQ_UINT64, false}, {0x15, 64, HQ_INT64, false},
+                   {0x18, 32, HQ_FLOAT32, false}, {0x0C, 32, HQ_FLOAT32, true}, {0x06, 16, HQ_UINT16, true}};
     uint8_t page[ROOM];
     uint64_t aligned[2 * ROOM / 8];
     fill(page, sizeof page);
@@ -82,7 +84,7 @@ static void test_split_numbers_of_every_width_and_place(void **state)
                 for (uint32_t j = first; j < elements; j++) {
                     uint64_t value = 0, got = 0;
                     for (size_t k = 0; k < size; k++)
-                        value |= (uint64_t)page[k * elements + j] << (8 * k);
+                        value |= (uint64_t)page[columns[i].is_plain ? j * size + k : k * elements + j] << (8 * k);
                     if (columns[i].type == 0x11 || columns[i].type == 0x13 || columns[i].type == 0x15)
                         value = (value >> 1) ^ (0 - (value & 1));
                     memcpy(&got, values + (j - first) * size, size);
@@ -202,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_of_every_width_and_place),
-        cmocka_unit_test(test_split_numbers_of_every_width_and_place),
+        cmocka_unit_test(test_pages_of_every_width_and_place),
         cmocka_unit_test(test_counts_from_offsets),
         cmocka_unit_test(test_indices_are_found_by_column_and_entries),
         cmocka_unit_test(test_indices_give_way),
