@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -44,6 +45,8 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
     uintptr_t at = (uintptr_t)info->si_addr;
     if (info->si_code > 0 && mine && at >= mine->begin && at < mine->end) {
         guard = NULL;
+        /* The mask as it was before the signal: to keep it with each guard would be a system call. */
+        pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
         siglongjmp(mine->back, 1);
     }
     hand_on(signal, info, context);
@@ -51,22 +54,19 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 
 static void set_handler(void)
 {
-    /* The signal is not blocked in the handler, which mostly does not return: then no mask is to be kept with each
-     * guard, which would be a system call. */
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGBUS, NULL, &before) == 0)
         sigaction(SIGBUS, &action, NULL);
 }
 
-/* File systems of this machine's disks and memory. Of others (NFS, FUSE and what is built on it) a page that is read in
- * place comes with a journey of its own. */
+/* File systems of this machine's disks and memory that keep their files' bytes in the page cache and nowhere else. Of
+ * others (NFS, FUSE and what is built on it) a page that is read in place may come with a journey of its own. */
 static bool is_local(int fd)
 {
-    enum { XFS = 0x58465342, ZFS = 0x2FC12FC1 };
-    static const unsigned long known[] = {
-        EXT4_SUPER_MAGIC, XFS,         BTRFS_SUPER_MAGIC,     TMPFS_MAGIC,       ZFS,
-        F2FS_SUPER_MAGIC, RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC, MSDOS_SUPER_MAGIC, REISERFS_SUPER_MAGIC};
+    enum { XFS = 0x58465342 };
+    static const unsigned long known[] = {EXT4_SUPER_MAGIC, XFS,         BTRFS_SUPER_MAGIC,    F2FS_SUPER_MAGIC,
+                                          TMPFS_MAGIC,      RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC};
     struct statfs status;
     if (fstatfs(fd, &status) != 0)
         return false;
