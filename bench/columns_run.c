@@ -12,7 +12,8 @@
  *           into a buffer as large as the largest column, again and again, without checksums and without anything round
  *           them; the bytes that no block holds (baskets and pages that are stored as they are, of a file without
  *           compression all) are copied into it likewise, from all over a quarter of a GiB
- *   parts   what no reader gets round: the file's bytes read, a MiB at a time, then alone with the blocks' checksums
+ *   parts   what no reader that copies gets round: the file's bytes read, a MiB at a time, then alone with the blocks'
+ *           checksums
  *
  * The file is put out of the page cache and read once in the beginning, and read again before each measurement. Times
  * are of the thread, the system's part included. Prints one JSON document; bench/columns makes a table of it.

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "base/memory.h"
 
@@ -13,10 +12,10 @@
 
 static void *take(size_t size)
 {
-    void *memory = hq_memory_take(size);
+    uint8_t *memory = hq_memory_take(size);
     assert_non_null(memory);
     assert_int_equal((uintptr_t)memory % 64, 0);
-    memset(memory, 0xA5, size);
+    memory[0] = memory[size - 1] = 1;
     return memory;
 }
 
