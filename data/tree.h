@@ -80,8 +80,8 @@ void tree_borders(const hq_tree *tree, uint64_t **borders_r, size_t *count_r);
 hq_error tree_read(const hq_tree *tree, const char *name, uint64_t first, uint64_t last, size_t limit,
                    hq_column **column_r, hq_reason *reason);
 
-/* Reading keeps what other columns of the same entries will need (16 MiB at most, outside of any limit), and of a file of
- * this machine holds some pages (data/mapped.h). For a tree that stays open but is not read for a while: gives that
+/* Reading keeps what other columns of the same entries will need (16 MiB at most, outside of any limit), and of a file
+ * of this machine holds some pages (data/mapped.h). For a tree that stays open but is not read for a while: gives that
  * back. */
 void tree_rest(const hq_tree *tree);
 size_t tree_kept_bytes(const hq_tree *tree);
