@@ -257,6 +257,53 @@ static void test_a_tree_that_is_cut_meanwhile(void **state)
         cut_under_readers(i % 2 ? samples[0] : ntuple_sample, true);
 }
 
+/* What is not in the page cache is read by pread, and gives the same values. */
+static void cold_as_warm(const char *sample)
+{
+    size_t size, count;
+    uint8_t *bytes = read_sample(sample, &size);
+    hq_reason reason;
+    hq_tree_name *names;
+    victim v = {.path = "cold.root"};
+    write_file(v.path, bytes, size);
+    int fd = open(v.path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fdatasync(fd), 0); /* what has not been written stays in the cache */
+    assert_int_equal(rootfile_open(v.path, &v.file, &reason), HQ_OK);
+    assert_int_equal(rootfile_list(v.file, &names, &count, &reason), HQ_OK);
+    assert_int_equal(tree_open(v.file, names[0].path, &v.tree, &reason), HQ_OK);
+    const hq_schema *schema = tree_schema(v.tree);
+    for (size_t i = 0; i < schema->count; i++) {
+        hq_column *columns[2] = {NULL, NULL};
+        for (int j = 0; j < 2; j++) {
+            tree_rest(v.tree); /* mapped pages stay in the cache, too */
+            if (j == 0)
+                assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+            assert_int_equal(
+                tree_read(v.tree, schema->fields[i].name, 0, tree_entries(v.tree), SIZE_MAX / 2, &columns[j], &reason),
+                HQ_OK);
+        }
+        size_t length = columns[0]->value_count * hq_type_size(columns[0]->type);
+        assert_int_equal(columns[0]->value_count, columns[1]->value_count);
+        assert_memory_equal(columns[0]->values, columns[1]->values, length);
+        column_free(&columns[0]);
+        column_free(&columns[1]);
+    }
+    close(fd);
+    tree_close(&v.tree);
+    rootfile_close(&v.file);
+    tree_names_free(&names, count);
+    free(bytes);
+}
+
+static void test_cold_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        cold_as_warm(samples[i]);
+    cold_as_warm(ntuple_sample);
+}
+
 static void test_checksums(void **state)
 {
     (void)state;
@@ -275,9 +322,13 @@ static void test_checksums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_work_ends_where_the_file_does), cmocka_unit_test(test_a_cut_within_a_page_is_seen),
-        cmocka_unit_test(test_other_faults_are_not_caught),   cmocka_unit_test(test_a_tree_that_is_cut),
-        cmocka_unit_test(test_a_tree_that_is_cut_meanwhile),  cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_work_ends_where_the_file_does),
+        cmocka_unit_test(test_a_cut_within_a_page_is_seen),
+        cmocka_unit_test(test_other_faults_are_not_caught),
+        cmocka_unit_test(test_a_tree_that_is_cut),
+        cmocka_unit_test(test_a_tree_that_is_cut_meanwhile),
+        cmocka_unit_test(test_cold_files),
+        cmocka_unit_test(test_checksums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
