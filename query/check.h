@@ -149,8 +149,8 @@ typedef struct hq_checker {
     size_t def_count, def_capacity;
     size_t inlined_count;
     hq_call *call;
-    uint64_t bin_count; /* of all histograms */
-    hq_block *block;    /* where statements go */
+    uint64_t hist_words; /* of all histograms */
+    hq_block *block;     /* where statements go */
     hq_flow flow;
     hq_loop *loop;
 } hq_checker;

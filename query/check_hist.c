@@ -51,6 +51,17 @@ static void check_axis_name(hq_checker *checker, const hq_node *at, const hq_dec
             source_fail(checker->source, at->at, NULL, "two axes of one histogram are named '%.200s'", name);
 }
 
+static void take_words(hq_checker *checker, const hq_node *at, uint64_t words)
+{
+    checker->hist_words += words;
+    if (checker->hist_words > HQ_MAX_WORDS)
+        source_limit(
+            checker->source, at->at,
+            "the histograms have more than %d bins in all, where one with weights counts as 2, a mean as 3 and "
+            "a mean with weights as 4",
+            HQ_MAX_BINS);
+}
+
 static void check_size(hq_checker *checker, const hq_node *at, const hq_declared *hist)
 {
     uint64_t size = 1;
@@ -59,9 +70,7 @@ static void check_size(hq_checker *checker, const hq_node *at, const hq_declared
         if (size > HQ_MAX_BINS)
             source_limit(checker->source, at->at, "the histogram has more than %d bins", HQ_MAX_BINS);
     }
-    checker->bin_count += size;
-    if (checker->bin_count > HQ_MAX_BINS)
-        source_limit(checker->source, at->at, "the histograms have more than %d bins in all", HQ_MAX_BINS);
+    take_words(checker, at, size * storage_words(hist->storage));
 }
 
 bool check_declares_hist(hq_checker *checker, hq_symbol *symbol, const hq_node *call)
@@ -164,8 +173,10 @@ static bool check_fill_keyword(hq_checker *checker, const hq_node *argument, hq_
         fill->a = value;
     else
         fill->b = value;
-    if (is_weight && hist->storage == HQ_COUNT)
+    if (is_weight && hist->storage == HQ_COUNT) {
         hist->storage = HQ_WEIGHTED;
+        take_words(checker, argument, axes_size(hist->axes, hist->axis_count));
+    }
     return true;
 }
 

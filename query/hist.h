@@ -19,8 +19,9 @@
 
 enum {
     HQ_MAX_AXES = 4,
-    HQ_MAX_HISTS = 1024,   /* in one query */
-    HQ_MAX_BINS = 1 << 26, /* in all histograms of one query together, flow included */
+    HQ_MAX_HISTS = 1024,        /* in one query */
+    HQ_MAX_BINS = 1 << 26,      /* in all histograms of one query together, flow included; if they count and no more: */
+    HQ_MAX_WORDS = HQ_MAX_BINS, /* storage_words of all bins: half a gigabyte */
 };
 
 /* What is kept for each bin, and what a fill with weight w and sample x does to it (w is 1 where none is given):

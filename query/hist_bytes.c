@@ -287,8 +287,8 @@ static void decode_axis(hq_cursor *cursor, hq_axis *axis_r)
         cursor->bad = true;
 }
 
-/* The next histogram of a set, contents included, with at most limit bins; NULL, with error and reason set, if the
- * bytes are none. */
+/* The next histogram of a set, contents included, with at most limit numbers (storage_words) in its bins; NULL, with
+ * error and reason set, if the bytes are none. */
 static hq_hist *decode_hist(hq_cursor *cursor, size_t limit, hq_error *error_r, hq_reason *reason)
 {
     hq_axis axes[HQ_MAX_AXES] = {0};
@@ -303,9 +303,9 @@ static hq_hist *decode_hist(hq_cursor *cursor, size_t limit, hq_error *error_r, 
 
     if (cursor->bad) {
         *error_r = hq_fail(reason, HQ_EFORMAT, "the bytes hold no histogram where one should begin");
-    } else if (axes_size(axes, axis_count) > limit) {
-        *error_r = hq_fail(reason, HQ_ELIMIT, "histogram \"%s\" has %zu bins; there may be %d in a set", name,
-                           axes_size(axes, axis_count), HQ_MAX_BINS);
+    } else if (axes_size(axes, axis_count) > limit / storage_words((hq_storage)storage)) {
+        *error_r = hq_fail(reason, HQ_ELIMIT, "histogram \"%s\" has %zu bins, which is more than there may be in a set",
+                           name, axes_size(axes, axis_count));
     } else if (!(hist = hist_try_new(name, axes, axis_count, (hq_storage)storage))) {
         *error_r = hq_fail(reason, HQ_ELIMIT, "no memory for the bins of histogram \"%s\"", name);
     } else {
@@ -338,11 +338,11 @@ hq_error histset_decode_whole(const void *bytes, size_t size, hq_histset **set_r
 
     hq_error error = HQ_OK;
     hq_hist *hists[HQ_MAX_HISTS];
-    size_t decoded = 0, bins_left = HQ_MAX_BINS;
+    size_t decoded = 0, words_left = HQ_MAX_WORDS;
     while (decoded < count && error == HQ_OK) {
-        hq_hist *hist = decode_hist(&cursor, bins_left, &error, reason);
+        hq_hist *hist = decode_hist(&cursor, words_left, &error, reason);
         if (hist) {
-            bins_left -= hist_size(hist);
+            words_left -= hist_size(hist) * storage_words(hist_storage(hist));
             hists[decoded++] = hist;
         }
     }

@@ -113,6 +113,18 @@ static void bins(hq_buffer *text, int count)
     say(text, "for event in events:\n h.fill(event.run, 0)\n");
 }
 
+static void bins_of_means(hq_buffer *text, int count)
+{
+    say(text, "from hist import Hist, axis\nh = Hist(axis.Regular(%d, 0, 1), storage=\"WeightedMean\")\n", count);
+    say(text, "for event in events:\n h.fill(0.5, sample=1, weight=2)\n");
+}
+
+static void bins_with_weights(hq_buffer *text, int count)
+{
+    say(text, "from hist import Hist, axis\nh = Hist(axis.Regular(%d, 0, 1))\n", count);
+    say(text, "for event in events:\n h.fill(0.5)\n h.fill(0.5, weight=2)\n h.fill(0.5, weight=3)\n");
+}
+
 static void digits(hq_buffer *text, int count)
 {
     begin(text);
@@ -289,6 +301,10 @@ static const hostile TEXTS[] = {
     {"sums of collections", sums_of_collections, 12, ACCEPTED},
     {"sums of collections", sums_of_collections, 190, REFUSED},
     {"bins", bins, 1000000, REFUSED},
+    {"bins of means", bins_of_means, 1000000, ACCEPTED},
+    {"bins of means", bins_of_means, (HQ_MAX_BINS >> 2) - 1, REFUSED},
+    {"bins with weights", bins_with_weights, 2000000, ACCEPTED},
+    {"bins with weights", bins_with_weights, (HQ_MAX_BINS >> 1) - 1, REFUSED},
     {"digits", digits, 500000, REFUSED},
     {"shifts", shifts, 99, REFUSED},
     {"edges", edges, 9000, ACCEPTED},
