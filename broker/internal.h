@@ -72,7 +72,7 @@ typedef struct hq_listener {
     bool is_waiting;                     /* there is something new that it was not told */
     bool is_asked;                       /* and that is being made for it */
     bool was_shown;
-    hq_message *held; /* PROGRESS that came when its viewer had just been told of something else */
+    hq_message *held; /* PROGRESS that waits until its viewer may be told again */
     uint32_t held_news;
 } hq_listener;
 

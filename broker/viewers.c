@@ -7,8 +7,9 @@
  * who is due next stands on top of a heap.
  *
  * To show a query costs a while (broker/merge.c), so it is done for all who follow it alone at once, and not more often
- * than query_show_due_ms says. What comes back from the mergers when its viewer has just been told of another query is
- * held until the viewer may be told again.
+ * than query_show_due_ms says. What is made for a viewer that has just been told of another query is held until it may
+ * be told again; likewise what is made for others of the query that is first in its line: else one that those are told
+ * of again and again shortly before it is this viewer's turn would never be shown to it.
  */
 #include <string.h>
 
@@ -95,6 +96,17 @@ static void look_again(hq_broker *broker, hq_viewer *viewer)
             viewer->due_ms = showable_ms(l);
     if (viewer->due_ms < viewer->free_ms)
         viewer->due_ms = viewer->free_ms;
+    settle(broker, viewer);
+}
+
+/* Something can be shown from then on, when the viewer is free. */
+static void look_by(hq_broker *broker, hq_viewer *viewer, int64_t due_ms)
+{
+    if (due_ms < viewer->free_ms)
+        due_ms = viewer->free_ms;
+    if (due_ms >= viewer->due_ms)
+        return;
+    viewer->due_ms = due_ms;
     settle(broker, viewer);
 }
 
@@ -217,13 +229,8 @@ void viewers_news(hq_query *query)
         return;
     int64_t due_ms = query_show_due_ms(query);
     for (hq_listener *listener; (listener = query->caught_up);) {
-        hq_viewer *viewer = listener->viewer;
         make_waiting(listener, true);
-        int64_t next_ms = due_ms < viewer->free_ms ? viewer->free_ms : due_ms;
-        if (next_ms < viewer->due_ms) {
-            viewer->due_ms = next_ms;
-            settle(query->broker, viewer);
-        }
+        look_by(query->broker, listener->viewer, due_ms);
     }
 }
 
@@ -260,12 +267,12 @@ static void show_to(hq_listener *listener, hq_shared *shown, int64_t now_ms)
         tell(listener, &message);
         return;
     }
-    if (is_its_own) {
+    if (is_its_own || viewer->first == listener) {
         message_free(&listener->held);
         listener->held = clients_progress(listener, shown);
         listener->held_news = listener->query->news;
     }
-    look_again(listener->query->broker, viewer);
+    look_by(listener->query->broker, viewer, showable_ms(listener));
 }
 
 void viewers_show(hq_query *query, hq_shared *shown)
@@ -287,6 +294,7 @@ void viewers_show_last(hq_query *query, hq_shared *shown)
         size_t count = query->listener_count;
         if (listener->wants_progress && !listener->was_shown) {
             hq_message *message = clients_progress(listener, shown);
+            message_free(&listener->held); /* which knows less */
             tell(listener, &message);
         }
         i += query->listener_count == count;

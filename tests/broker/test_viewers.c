@@ -9,14 +9,51 @@
 
 enum { QUERIES = 5, ROUNDS = 15, APART_MS = 100, DENSE = 140000 };
 
+static void submit_as(zsock_t *client, int request, const char *text, int subtasks, bool is_fresh)
+{
+    char *spec = hq_format("empty:%d", subtasks);
+    hq_message *message = without(without(submit_of(request, text, spec), "progress"), "fresh");
+    message_put_bool(message, "progress", true);
+    message_put_bool(message, "fresh", is_fresh);
+    talk_send(client, message);
+    free(spec);
+}
+
 /* A query of so many subtasks, whose progress is wanted. */
 static void submit(zsock_t *client, int request, const char *text, int subtasks)
 {
-    char *spec = hq_format("empty:%d", subtasks);
-    hq_message *message = without(submit_of(request, text, spec), "progress");
-    message_put_bool(message, "progress", true);
-    talk_send(client, message);
-    free(spec);
+    submit_as(client, request, text, subtasks, false);
+}
+
+/* One whose histograms are merged behind the loop, and an answer to it. */
+static char *dense_text(void)
+{
+    return hq_format("from hist import Hist, axis\n"
+                     "h = Hist(axis.Regular(%d, 0, 10, name=\"x\"))\n"
+                     "for event in events:\n"
+                     "    h.fill(3.5)\n",
+                     DENSE);
+}
+
+static hq_buffer dense_contents(double value)
+{
+    hq_axis axis = {.name = (char *)"x", .label = (char *)"", .bins = DENSE, .low = 0, .high = 10};
+    hq_hist *hist = hist_new("h", &axis, 1, HQ_COUNT);
+    hist_fill(hist, &value, 1);
+    hq_histset *set = histset_new(&hist, 1);
+    hq_buffer bytes = {0};
+    histset_encode(set, &bytes);
+    histset_free(&set);
+    return bytes;
+}
+
+static void answer_dense(fake_worker *worker, const hq_order *order, const hq_buffer *contents)
+{
+    fake_say(worker, &(hq_answer){.handle = order->handle,
+                                  .index = order->index,
+                                  .entries = order->last - order->first,
+                                  .contents = contents->bytes,
+                                  .size = (uint32_t)contents->size});
 }
 
 static hq_hash accepted(zsock_t *client, int request)
@@ -38,16 +75,22 @@ static void attach(zsock_t *client, int request, const hq_hash *query, bool want
     talk_send(client, message);
 }
 
-/* One answer for each query that the worker has orders of, from the first handle on. */
+/* One answer for a query that the worker has orders of. */
+static void answer_one(fake_worker *worker, size_t handle, int64_t *answered)
+{
+    for (size_t i = 0; i < worker->count; i++)
+        if (worker->orders[i].handle == worker->handles[handle]) {
+            fake_answer(worker, worker->orders[i], 3.5);
+            ++*answered;
+            return;
+        }
+}
+
+/* One for each, from the first handle on. */
 static void answer_each(stage *s, fake_worker *worker, int64_t *answered)
 {
     for (size_t k = 0; k < worker->handle_count; k++)
-        for (size_t i = 0; i < worker->count; i++)
-            if (worker->orders[i].handle == worker->handles[k]) {
-                fake_answer(worker, worker->orders[i], 3.5);
-                ++*answered;
-                break;
-            }
+        answer_one(worker, k, answered);
     stage_wait_counter(s, "subtasks", *answered);
 }
 
@@ -124,6 +167,44 @@ static void a_query_that_others_follow_takes_nobody_s_turn_4_1(void **state)
     stage_end(&s);
 }
 
+/* Another client is told of the one that both follow each time when this one may not be told for a little longer. */
+static void a_query_is_told_of_though_others_are_told_just_before_4_1(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    stage *s = stage_start(&settings);
+    zsock_t *many = stage_client(s), *one = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, FAKE_MAX);
+    submit(one, 7, stage_text, 300);
+    hq_hash query = accepted(one, 7);
+    attach(many, 0, &query, true);
+    accepted(many, 0);
+    for (int i = 1; i < 3; i++) {
+        submit(many, i, stage_text, 300 - i);
+        accepted(many, i);
+    }
+    fake_collect(worker, 897);
+    int64_t answered = 0, told[3] = {0}, all = 0, done;
+    answer_one(worker, 1, &answered);
+    assert_int_equal(progress(many, &done), 1);
+    assert_false(talk_has_input(one, APART_MS / 2));
+    answer_one(worker, 0, &answered); /* the other client is half a turn ahead, from now on */
+    assert_int_equal(progress(one, &done), 7);
+    while (all < ROUNDS) {
+        answer_each(s, worker, &answered);
+        for (; talk_has_input(many, APART_MS / 10); all++)
+            told[progress(many, &done)]++;
+        while (talk_has_input(one, 0))
+            assert_int_equal(progress(one, &done), 7);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_true(5 * told[i] >= all);
+    zsock_destroy(&many);
+    zsock_destroy(&one);
+    fake_free(&worker);
+    stage_end(&s);
+}
+
 /* What is merged behind the loop comes back when its client may just have been told of another query. */
 static void what_the_mergers_make_waits_until_its_client_may_be_told_4_1(void **state)
 {
@@ -133,21 +214,12 @@ static void what_the_mergers_make_waits_until_its_client_may_be_told_4_1(void **
     stage *s = stage_start(&settings);
     zsock_t *client = stage_client(s);
     fake_worker *worker = fake_join(s, 1, FAKE_MAX);
-    char *text = hq_format("from hist import Hist, axis\n"
-                           "h = Hist(axis.Regular(%d, 0, 10, name=\"x\"))\n"
-                           "for event in events:\n"
-                           "    h.fill(3.5)\n",
-                           DENSE);
+    char *text = dense_text();
     submit(client, 0, stage_text, 300);
     accepted(client, 0); /* the first that the worker is told of */
     submit(client, 1, text, 300);
-    hq_axis axis = {.name = (char *)"x", .label = (char *)"", .bins = DENSE, .low = 0, .high = 10};
-    hq_hist *hist = hist_new("h", &axis, 1, HQ_COUNT);
-    double value = 3.5;
-    hist_fill(hist, &value, 1);
-    hq_histset *set = histset_new(&hist, 1);
-    hq_buffer bytes = {0};
-    histset_encode(set, &bytes);
+    const double value = 3.5;
+    hq_buffer bytes = dense_contents(value);
     fake_collect(worker, 600);
     hq_order orders[600];
     memcpy(orders, worker->orders, sizeof orders);
@@ -161,11 +233,7 @@ static void what_the_mergers_make_waits_until_its_client_may_be_told_4_1(void **
             if (k == 0)
                 fake_answer(worker, *order, value);
             else
-                fake_say(worker, &(hq_answer){.handle = order->handle,
-                                              .index = order->index,
-                                              .entries = order->last - order->first,
-                                              .contents = bytes.bytes,
-                                              .size = (uint32_t)bytes.size});
+                answer_dense(worker, order, &bytes);
         }
         stage_wait_counter(s, "subtasks", answered += 2);
         while (talk_has_input(client, APART_MS / 5)) {
@@ -183,7 +251,57 @@ static void what_the_mergers_make_waits_until_its_client_may_be_told_4_1(void **
     }
     assert_true(hq_now_ms() - begun_ms + 1 >= (told[0] + told[1] - 1) * APART_MS);
     buffer_clear(&bytes);
-    histset_free(&set);
+    free(text);
+    zsock_destroy(&client);
+    fake_free(&worker);
+    stage_end(&s);
+}
+
+/* A query is through, and told of as a whole, while what was made of it before waits for its turn: that is not told any
+ * more. Nobody answers as the store, so that DONE does not come. */
+static void nothing_older_is_told_after_the_whole_4_1(void **state)
+{
+    (void)state;
+    hq_broker_settings settings = stage_settings();
+    settings.store = (char *)"mongodb://127.0.0.1:9/hq";
+    settings.store_timeout_ms = 200;
+    stage *s = stage_start(&settings);
+    zsock_t *client = stage_client(s);
+    fake_worker *worker = fake_join(s, 1, FAKE_MAX);
+    char *text = dense_text();
+    hq_buffer bytes = dense_contents(3.5);
+    submit_as(client, 0, stage_text, 9, true);
+    accepted(client, 0);
+    fake_collect(worker, 9);
+    submit_as(client, 1, text, 2, true);
+    accepted(client, 1);
+    fake_collect(worker, 11);
+    hq_order orders[11];
+    memcpy(orders, worker->orders, sizeof orders);
+    int64_t done, answered = 0, last = 0;
+    fake_answer(worker, orders[0], 3.5);
+    assert_int_equal(progress(client, &done), 0);
+    answer_dense(worker, &orders[9], &bytes);
+    stage_wait_counter(s, "subtasks", 2);
+    fake_answer(worker, orders[1], 3.5); /* both are due: the large one is asked for, the small one is told at once */
+    for (answered = 2; done < answered;)
+        if (progress(client, &done) == 1) {
+            last = done;
+            done = 0;
+        }
+    answer_dense(worker, &orders[10], &bytes);
+    stage_wait_counter(s, "subtasks", 4);
+    fake_answer(worker, orders[2], 3.5);
+    for (answered = 3; last < 2 || done < answered;) {
+        int64_t now, request = progress(client, &now);
+        if (request == 1) {
+            assert_true(now > last);
+            last = now;
+        } else {
+            done = now;
+        }
+    }
+    buffer_clear(&bytes);
     free(text);
     zsock_destroy(&client);
     fake_free(&worker);
@@ -351,7 +469,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_hears_of_all_its_queries_ten_times_a_second_in_turn_4_1),
         cmocka_unit_test(a_query_that_others_follow_takes_nobody_s_turn_4_1),
+        cmocka_unit_test(a_query_is_told_of_though_others_are_told_just_before_4_1),
         cmocka_unit_test(what_the_mergers_make_waits_until_its_client_may_be_told_4_1),
+        cmocka_unit_test(nothing_older_is_told_after_the_whole_4_1),
         cmocka_unit_test(the_last_state_of_each_query_is_told_at_once_4_1),
         cmocka_unit_test(who_attaches_again_listens_once_3),
         cmocka_unit_test(no_more_listen_to_a_query_than_may_3),
