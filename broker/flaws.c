@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/memory.h"
-#include "data/partition.h"
 
 enum { MOST = 1000 };
 
@@ -16,7 +16,7 @@ typedef struct columns { /* names, in the order of strcmp */
 } columns;
 
 typedef struct flaw {
-    hq_hash file; /* its identity, and its tree */
+    hq_hash file; /* its identity, its tree and its path */
     columns read;
     hq_error error;
     char *text;
@@ -62,9 +62,14 @@ static bool has_all(const columns *c, const columns *wanted)
     return true;
 }
 
+/* With its path: of two copies of a file, one server's or disk's may fail while the other is there. */
 static hq_hash key_of(const hq_dataset_file *file)
 {
-    return partition_identity(&file->identity, file->tree, 0, 0);
+    hq_hasher *hasher = hasher_new();
+    hasher_add(hasher, file->identity.bytes, sizeof file->identity.bytes);
+    hasher_add_text(hasher, file->tree);
+    hasher_add_text(hasher, file->path);
+    return hasher_end(&hasher);
 }
 
 hq_flaws *flaws_new(int64_t keep_ms)

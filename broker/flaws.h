@@ -2,8 +2,9 @@
  * kept waiting by each of them again and again, as a server that does not answer takes minutes.
  *
  * What failed may be one column of a file: a flaw counts for programs that read all of the columns that were read when
- * it was found, and perhaps more. It is of the file as it was: one that has changed has another identity. A query that
- * computes all anew, and reads the file to its end, proves that it is gone. Any thread may call these.
+ * it was found, and perhaps more. It is of the file as it was, and where it was: one that has changed has another
+ * identity, and a copy elsewhere may be good. A query that computes all anew, and reads the file to its end, proves
+ * that it is gone. Any thread may call these.
  */
 #ifndef HQ_BROKER_FLAWS_H
 #define HQ_BROKER_FLAWS_H

@@ -43,6 +43,7 @@ static int write_files(void **state)
 {
     (void)state;
     mkdir("files", 0777);
+    unlink("files/0-copy.root");
     for (int i = 0; i < FILES; i++) {
         char *command = zsys_sprintf("cp '%s/uproot-Zmumu.root' files/%d.root", getenv("HQ_SAMPLES"), i);
         assert_int_equal(system(command), 0);
@@ -223,6 +224,18 @@ static void a_file_that_has_changed_is_another(void **state)
     scene_end(&sc);
 }
 
+/* Another server's or disk's, which has the same identity. */
+static void a_copy_of_it_elsewhere_may_be_good(void **state)
+{
+    (void)state;
+    scene sc = scene_start(3600000);
+    ask(&sc, "event.px1", 1, false, FILES, true);
+    assert_int_equal(rename("files/0.root", "bad.root"), 0);
+    assert_int_equal(system("cp -p bad.root files/0-copy.root && rm bad.root"), 0);
+    ask(&sc, "event.px1", 2, false, FILES, false);
+    scene_end(&sc);
+}
+
 static void it_is_forgotten_in_time(void **state)
 {
     (void)state;
@@ -266,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup(the_same_question_is_answered_from_the_store, write_files),
         cmocka_unit_test_setup(a_fresh_query_tries_and_what_it_reads_is_good, write_files),
         cmocka_unit_test_setup(a_file_that_has_changed_is_another, write_files),
+        cmocka_unit_test_setup(a_copy_of_it_elsewhere_may_be_good, write_files),
         cmocka_unit_test_setup(it_is_forgotten_in_time, write_files),
         cmocka_unit_test_setup(if_all_have_failed_the_query_is_rejected, write_files),
     };
