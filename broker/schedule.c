@@ -706,7 +706,7 @@ static size_t take_stragglers(hq_scheduler *scheduler, uint32_t number, int64_t 
     size_t taken = 0;
     uint32_t index;
     for (hq_work *work = scheduler->first; work; work = work->next)
-        while (work->waiting == 0 && taken < max && w->outstanding < w->slots &&
+        while (!has_some(work) && taken < max && w->outstanding < w->slots &&
                find_straggler(scheduler, work, number, now_us, &index)) {
             work->subtasks[index].second = number;
             w->outstanding++;

@@ -14,8 +14,8 @@
  *
  * A query may be bounded (scheduler_bound): what its answers need is its owner's to know.
  *
- * At its end. When all subtasks are given out, one that is under way for much longer than its like took is given to a
- * second worker that has nothing else to do; whose answer comes first is heard.
+ * At its end. When all subtasks are given out, or as many as may be, one that is under way for much longer than its
+ * like took is given to a second worker that has nothing else to do; whose answer comes first is heard.
  *
  * A scheduler knows no sockets and no clock (times are passed to it, of any steady clock), and belongs to one thread.
  * Taking a subtask costs O(1) amortised in their number and O(log n) in that of workers, and O(n) in that of queries;

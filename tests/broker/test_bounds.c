@@ -85,6 +85,32 @@ static void no_more_are_under_way_than_may_and_others_get_the_workers(void **sta
     scheduler_free(&scheduler);
 }
 
+/* Else one slow worker would hold up all of a query that may have no more under way. */
+static void a_straggler_that_takes_the_room_of_others_is_given_twice(void **state)
+{
+    (void)state;
+    const int64_t later_us = now_us + 1000000;
+    hq_scheduler *scheduler = scheduler_new(false);
+    uint32_t one = add_worker(scheduler, 1), other = add_worker(scheduler, 2);
+    hq_work *work = add_work(scheduler, NULL, 0);
+    hq_assignment first, slow, second;
+    hq_done done = {.worker = one, .run_us = 1000};
+    scheduler_bound(work, 1, false);
+    assert_int_equal(scheduler_take(scheduler, one, now_us, &first, 1), 1);
+    assert_true(scheduler_done(scheduler, work, first.index, &done, now_us + 1000));
+    assert_int_equal(scheduler_take(scheduler, one, now_us + 1000, &slow, 1), 1);
+    assert_int_equal(scheduler_take(scheduler, other, now_us + 2000, &second, 1), 0);
+    assert_int_equal(scheduler_take(scheduler, other, later_us, &second, 1), 1);
+    assert_int_equal(second.index, slow.index);
+    done.worker = other;
+    assert_true(scheduler_done(scheduler, work, slow.index, &done, later_us + 1000));
+    assert_int_equal(scheduler_outstanding(scheduler, one) + scheduler_outstanding(scheduler, other), 0);
+    assert_int_equal(scheduler_take(scheduler, other, later_us + 1000, &first, 1), 1); /* and there is room again */
+    assert_int_equal(scheduler_take(scheduler, one, later_us + 1000, &first, 1), 0);
+    scheduler_remove_work(scheduler, &work);
+    scheduler_free(&scheduler);
+}
+
 /* Whatever lies in queues of workers already. */
 static void in_order_the_first_that_waits_is_given_next(void **state)
 {
@@ -151,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_more_are_under_way_than_may_and_others_get_the_workers),
+        cmocka_unit_test(a_straggler_that_takes_the_room_of_others_is_given_twice),
         cmocka_unit_test(in_order_the_first_that_waits_is_given_next),
         cmocka_unit_test(so_many_come_from_all_over_the_data_set_as_may),
     };
