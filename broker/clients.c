@@ -285,8 +285,7 @@ static void submit(hq_broker *broker, hq_message *message)
     query->is_fresh = is_fresh;
     query->skips_bad = skips_bad;
     query->partition_entries = partition_entries;
-    query->request = bson_new();
-    bson_copy_to_excluding_noinit(message_body(message), query->request, "request", "progress", NULL);
+    query->request = request_new(message_body(message));
     note_specs(query);
     listen_to(query, peer, (int32_t)request, wants_progress, false);
     query_plan(query);

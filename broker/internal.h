@@ -131,7 +131,7 @@ typedef struct hq_query {
     bool is_removed;         /* from the broker's active queries */
     atomic_bool is_unwanted; /* planners read it: it is planned no further */
 
-    bson_t *request; /* SUBMIT's document, less what concerns one client; once it is planned, its entry */
+    bson_t *request; /* wire/entry.h; once it is planned, the entry */
     char *name, *text, *user, *first_spec;
     int64_t spec_count;
     int priority;

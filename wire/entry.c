@@ -8,7 +8,24 @@
 /* Names of files compress no better at higher levels: what is left of them is their digits. */
 enum { LEVEL = 1 };
 
+static const char *const fields[] = {"name",     "text",  "dataset",           "user",
+                                     "priority", "fresh", "partition_entries", "skip_bad_files"};
 static const char *const summary[] = {"name", "user", "priority"};
+
+static bson_t *copy_of(const bson_t *document, const char *const *keys, size_t count)
+{
+    bson_t *copy = bson_new();
+    bson_iter_t iter;
+    for (size_t i = 0; i < count; i++)
+        if (bson_iter_init_find(&iter, document, keys[i]))
+            bson_append_iter(copy, keys[i], -1, &iter);
+    return copy;
+}
+
+bson_t *request_new(const bson_t *submit)
+{
+    return copy_of(submit, fields, sizeof fields / sizeof *fields);
+}
 
 bool request_has_specs(const bson_t *request)
 {
@@ -39,11 +56,7 @@ bson_t *entry_encode(const bson_t *request, size_t most, hq_buffer *body_r, hq_h
     *body_r = (hq_buffer){0};
     if (request->len <= HQ_ENTRY_PLAIN && request->len <= most)
         return bson_copy(request);
-    bson_t *entry = bson_new();
-    bson_iter_t iter;
-    for (size_t i = 0; i < sizeof summary / sizeof *summary; i++)
-        if (bson_iter_init_find(&iter, request, summary[i]))
-            bson_append_iter(entry, summary[i], -1, &iter);
+    bson_t *entry = copy_of(request, summary, sizeof summary / sizeof *summary);
     hq_buffer body = pack(request);
     const size_t field_size = 1 + sizeof "body" + 4 + 1; /* type, key, length, subtype */
     if (entry->len + field_size + body.size <= most) {

@@ -1,9 +1,9 @@
 /* wire/entry.h - what stands in the znode of a query that is not done: what was asked, whole, packed, or by digest.
  *
- * A request is SUBMIT's document less what concerns one client. Up to HQ_ENTRY_PLAIN bytes it stands in the entry as it
- * is. A longer one, of a data set of many paths, stands there as its summary and a body, which is the request packed by
- * zstd; if that is more than a znode holds, the body is kept elsewhere and the entry has its digest. docs/protocol.md,
- * section 7, has the fields.
+ * A request is what SUBMIT's document has to say, less what concerns one client. Up to HQ_ENTRY_PLAIN bytes it stands
+ * in the entry as it is. A longer one, of a data set of many paths, stands there as its summary and a body, which is
+ * the request packed by zstd; if that is more than a znode holds, the body is kept elsewhere and the entry has its
+ * digest. docs/protocol.md, section 7, has the fields.
  */
 #ifndef HQ_WIRE_ENTRY_H
 #define HQ_WIRE_ENTRY_H
@@ -21,6 +21,10 @@ enum {
     HQ_ENTRY_GROWTH = 4 << 10, /* what a broker may append to an entry */
     HQ_MAX_SPECS = 100000      /* texts of one data set */
 };
+
+/* The request of a SUBMIT, a new document: the fields of a request that are there, and no others, whatever a client has
+ * written beside them. */
+bson_t *request_new(const bson_t *submit);
 
 /* Whether the request has a data set that is a list of texts: one, HQ_MAX_SPECS at most. */
 bool request_has_specs(const bson_t *request);

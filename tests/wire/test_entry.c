@@ -42,6 +42,30 @@ static bson_t *request_of(int specs, int digits, int bytes)
     return request;
 }
 
+/* What else a client has written is no part of it, not even what looks like an entry's own. */
+static void a_request_has_the_fields_of_a_submit_and_no_others_7(void **state)
+{
+    (void)state;
+    bson_t *submit = BCON_NEW("request", BCON_INT32(3), "body", BCON_UTF8("0123456789abcdef0123456789abcdef"), "name",
+                              BCON_UTF8("q.py"), "text", BCON_UTF8("the query"), "dataset", "[", BCON_UTF8("/a"), "]",
+                              "user", BCON_UTF8("somebody"), "state", BCON_UTF8("SUCCESSFUL"), "priority",
+                              BCON_INT32(7), "fresh", BCON_BOOL(true), "progress", BCON_BOOL(true), "fingerprint",
+                              BCON_INT32(1), "partition_entries", BCON_INT64(9), "skip_bad_files", BCON_BOOL(true));
+    bson_t *wanted = BCON_NEW("name", BCON_UTF8("q.py"), "text", BCON_UTF8("the query"), "dataset", "[",
+                              BCON_UTF8("/a"), "]", "user", BCON_UTF8("somebody"), "priority", BCON_INT32(7), "fresh",
+                              BCON_BOOL(true), "partition_entries", BCON_INT64(9), "skip_bad_files", BCON_BOOL(true));
+    bson_t *request = request_new(submit), *older = bson_new();
+    bson_copy_to_excluding_noinit(submit, older, "skip_bad_files", NULL);
+    assert_true(bson_equal(request, wanted));
+    bson_destroy(request);
+    request = request_new(older);
+    assert_false(bson_has_field(request, "skip_bad_files"));
+    bson_destroy(request);
+    bson_destroy(older);
+    bson_destroy(wanted);
+    bson_destroy(submit);
+}
+
 static hq_error decode(const bson_t *entry, bson_t **request_r, hq_hash *digest_r)
 {
     hq_reason reason = {{0}};
@@ -210,6 +234,7 @@ static void what_is_no_request_is_refused_7(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_has_the_fields_of_a_submit_and_no_others_7),
         cmocka_unit_test(a_short_request_stands_as_it_is_7),
         cmocka_unit_test(a_long_request_is_packed_with_its_summary_beside_it_7),
         cmocka_unit_test(a_body_that_no_node_holds_is_named_by_its_digest_7),
