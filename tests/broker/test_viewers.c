@@ -292,7 +292,7 @@ static void nothing_older_is_told_after_the_whole_4_1(void **state)
     answer_dense(worker, &orders[10], &bytes);
     stage_wait_counter(s, "subtasks", 4);
     fake_answer(worker, orders[2], 3.5);
-    for (answered = 3; last < 2 || done < answered;) {
+    for (answered = 3; done < answered;) { /* the whole has come before, unless what was made before it has */
         int64_t now, request = progress(client, &now);
         if (request == 1) {
             assert_true(now > last);
