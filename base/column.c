@@ -42,7 +42,7 @@ hq_column *column_new(hq_type type, uint64_t entries, uint64_t value_count, int 
     size_t padded = (values + PADDING + 63) / 64 * 64;
     column->values = hq_memory_take(padded);
     hq_memory_in_large_pages(column->values, padded);
-    column->offsets = offsets ? malloc(offsets) : NULL;
+    column->offsets = offsets ? hq_try_alloc(offsets, limit - values) : NULL;
     column->bytes = padded + offsets + sizeof *column;
     if (!column->values || (offsets && !column->offsets)) {
         column_free(&column);
@@ -59,7 +59,7 @@ static bool add_level(hq_column *column, uint64_t count, size_t limit)
         __builtin_add_overflow(column->bytes, offsets, &bytes) || bytes - column->bytes > limit)
         return false;
     hq_lists *level = &column->inner[column->inner_count++];
-    *level = (hq_lists){.count = count, .offsets = malloc(offsets)};
+    *level = (hq_lists){.count = count, .offsets = hq_try_alloc(offsets, limit)};
     column->bytes = bytes;
     return level->offsets != NULL;
 }

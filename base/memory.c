@@ -9,6 +9,44 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum {
+    OWN_MAPPING = 32 << 20, /* the most that glibc takes from its pools */
+    KEPT = 256 << 20,
+    KEPT_PIECES = 16,
+};
+
+/* What was given back of pieces as large as OWN_MAPPING, the oldest first. The allocator is one for the process, and so
+ * is this. */
+static struct {
+    pthread_mutex_t lock;
+    bool is_on;
+    void *pieces[KEPT_PIECES];
+    size_t count, bytes;
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *remove_piece(size_t index)
+{
+    void *piece = kept.pieces[index];
+    kept.bytes -= malloc_usable_size(piece);
+    kept.count--;
+    memmove(kept.pieces + index, kept.pieces + index + 1, (kept.count - index) * sizeof *kept.pieces);
+    return piece;
+}
+
+/* When there is no more memory: gives up what is kept; false if that is nothing. */
+static bool release_kept(void)
+{
+    void *old[KEPT_PIECES];
+    size_t count = 0;
+    pthread_mutex_lock(&kept.lock);
+    while (kept.count > 0)
+        old[count++] = remove_piece(kept.count - 1);
+    pthread_mutex_unlock(&kept.lock);
+    for (size_t i = 0; i < count; i++)
+        free(old[i]);
+    return count > 0;
+}
+
 static void *or_die(void *memory, size_t size)
 {
     if (!memory && size) {
@@ -20,14 +58,20 @@ static void *or_die(void *memory, size_t size)
 
 void *hq_alloc(size_t size)
 {
-    return or_die(malloc(size ? size : 1), size);
+    void *memory;
+    while (!(memory = malloc(size ? size : 1)) && release_kept())
+        ;
+    return or_die(memory, size);
 }
 
 void *hq_calloc(size_t count, size_t size)
 {
     if (count == 0 || size == 0)
         return or_die(calloc(1, 1), 1);
-    return or_die(calloc(count, size), count > SIZE_MAX / size ? SIZE_MAX : count * size);
+    void *memory;
+    while (!(memory = calloc(count, size)) && release_kept())
+        ;
+    return or_die(memory, count > SIZE_MAX / size ? SIZE_MAX : count * size);
 }
 
 void *hq_realloc(void *old, size_t count, size_t size)
@@ -35,7 +79,10 @@ void *hq_realloc(void *old, size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return or_die(NULL, SIZE_MAX);
-    return or_die(realloc(old, total ? total : 1), total);
+    void *memory;
+    while (!(memory = realloc(old, total ? total : 1)) && release_kept())
+        ;
+    return or_die(memory, total);
 }
 
 char *hq_strdup(const char *text)
@@ -61,21 +108,6 @@ char *hq_format(const char *format, ...)
     return or_die(length < 0 ? NULL : text, 1);
 }
 
-enum {
-    OWN_MAPPING = 32 << 20, /* the most that glibc takes from its pools */
-    KEPT = 256 << 20,
-    KEPT_PIECES = 16,
-};
-
-/* What was given back of pieces as large as OWN_MAPPING, the oldest first. The allocator is one for the process, and so
- * is this. */
-static struct {
-    pthread_mutex_t lock;
-    bool is_on;
-    void *pieces[KEPT_PIECES];
-    size_t count, bytes;
-} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
 void hq_memory_reuse(void)
 {
 #ifdef M_MMAP_THRESHOLD
@@ -85,29 +117,38 @@ void hq_memory_reuse(void)
 #endif
 }
 
-static void *remove_piece(size_t index)
+/* A piece of so many bytes is longer than is wanted: nobody counts its end, so the system has it back, in whole large
+ * pages. */
+static void return_end(void *piece, size_t wanted, size_t held)
 {
-    void *piece = kept.pieces[index];
-    kept.bytes -= malloc_usable_size(piece);
-    kept.count--;
-    memmove(kept.pieces + index, kept.pieces + index + 1, (kept.count - index) * sizeof *kept.pieces);
-    return piece;
+    enum { LARGE_PAGE = 2 << 20, PAGE = 4 << 10 /* or a multiple: then the advice is refused */ };
+    uintptr_t begin = ((uintptr_t)piece + wanted + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    uintptr_t end = ((uintptr_t)piece + held) / PAGE * PAGE;
+    if (begin < end)
+        madvise((char *)piece + (begin - (uintptr_t)piece), end - begin, MADV_DONTNEED);
 }
 
 void *hq_memory_take(size_t size)
 {
     enum { ALIGNMENT = 64, WASTE = 8 /* an eighth of what is wanted may be too much */ };
-    void *found = NULL;
+    size_t held = 0;
+    void *memory = NULL;
     if (kept.is_on && size >= OWN_MAPPING) {
         pthread_mutex_lock(&kept.lock);
-        for (size_t i = 0; i < kept.count && !found; i++) {
-            size_t held = malloc_usable_size(kept.pieces[i]);
+        for (size_t i = 0; i < kept.count && !memory; i++) {
+            held = malloc_usable_size(kept.pieces[i]);
             if (held >= size && held - size <= size / WASTE)
-                found = remove_piece(i);
+                memory = remove_piece(i);
         }
         pthread_mutex_unlock(&kept.lock);
     }
-    return found ? found : aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (memory) {
+        return_end(memory, size, held);
+        return memory;
+    }
+    while (!(memory = aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)) && release_kept())
+        ;
+    return memory;
 }
 
 void hq_memory_give(void *memory)
@@ -145,5 +186,8 @@ void hq_memory_in_large_pages(void *memory, size_t size)
 
 void *hq_try_alloc(size_t size, size_t limit)
 {
-    return size > limit ? NULL : malloc(size ? size : 1);
+    void *memory = NULL;
+    while (size <= limit && !(memory = malloc(size ? size : 1)) && release_kept())
+        ;
+    return memory;
 }

@@ -26,12 +26,13 @@ void hq_memory_in_large_pages(void *memory, size_t size);
 
 /* For programs that read columns or merge histograms, before they make threads: large pieces that are released stay
  * with the process, up to a quarter of a GiB for each of the allocator's pools, and as much of those that are too large
- * for its pools (hq_memory_give), instead of going back to the system and coming again page by page. */
+ * for its pools (hq_memory_give), instead of going back to the system and coming again page by page. When the system
+ * has no more memory, the latter are given up before anything here fails. */
 void hq_memory_reuse(void);
 
 /* Memory aligned to 64 bytes, not zeroed, NULL if there is none: a piece of about that size that was given back and is
- * still here, or new. Released with free() or, so that it can be taken again, with hq_memory_give, which accepts NULL.
- * Any thread. */
+ * still here, of which what is too much goes back to the system; or new. What is given back came from here. Released
+ * with free() or, so that it can be taken again, with hq_memory_give, which accepts NULL. Any thread. */
 void *hq_memory_take(size_t size);
 void hq_memory_give(void *memory);
 
