@@ -25,16 +25,22 @@ typedef struct mapped_guard {
 static _Thread_local mapped_guard *volatile guard;
 static struct sigaction before; /* written once, before the handler that reads it is set */
 
+/* Not if somebody sent the signal, or if the system tells of broken memory that nobody wanted. */
+static bool is_access(const siginfo_t *info)
+{
+    return info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
+}
+
 static void hand_on(int signal, siginfo_t *info, void *context)
 {
     if (before.sa_flags & SA_SIGINFO) {
         before.sa_sigaction(signal, info, context);
     } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
         before.sa_handler(signal);
-    } else {
+    } else if (before.sa_handler == SIG_DFL || is_access(info)) { /* no access can be ignored */
         struct sigaction fatal = {.sa_handler = SIG_DFL};
         sigaction(signal, &fatal, NULL);
-        if (info->si_code <= 0) /* somebody sent it: no access will be tried again */
+        if (!is_access(info)) /* none will be tried again */
             raise(signal);
     }
 }
@@ -43,7 +49,7 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 {
     mapped_guard *mine = guard;
     uintptr_t at = (uintptr_t)info->si_addr;
-    if (info->si_code > 0 && mine && at >= mine->begin && at < mine->end) {
+    if (is_access(info) && mine && at >= mine->begin && at < mine->end) {
         guard = NULL;
         /* The mask as it was before the signal: to keep it with each guard would be a system call. */
         pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);

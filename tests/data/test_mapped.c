@@ -12,14 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/memory.h"
 #include "data/checksum.h"
+#include "data/decompress.h"
 #include "data/mapped.h"
-#include "data/source.h"
+#include "data/ntuple_decode.h"
+#include "data/rootfile.h"
 #include "data/tree.h"
+#include "data/values.h"
 
 enum { BYTES = 1 << 20, SMALL = 100, ROUNDS = 20 };
 
@@ -173,6 +178,48 @@ static void test_other_faults_are_not_caught(void **state)
     source_close(&s.source);
 }
 
+/* A process of its own, in which this was what SIGBUS did before a file was mapped; gives how it ended. */
+static int end_of_child(void (*before)(int), bool is_sent)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        hq_source source;
+        hq_reason reason;
+        const struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGBUS, before);
+        if (source_open_file("child", &source, &reason) != HQ_OK || !source.mapped)
+            _exit(77);
+        if (is_sent)
+            raise(SIGBUS);
+        else if (truncate("child", 0) == 0)
+            _exit(1 + *(const volatile uint8_t *)mapped_bytes(source.mapped));
+        _exit(0);
+    }
+    int status = 0;
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* Before anything is mapped here. */
+static void test_without_a_handler_all_is_as_ever(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*before)(int);
+        bool is_sent, is_end;
+    } each[] = {{SIG_DFL, true, true}, {SIG_DFL, false, true}, {SIG_IGN, true, false}, {SIG_IGN, false, true}};
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        write_file("child", "bytes", 5);
+        int status = end_of_child(each[i].before, each[i].is_sent);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+            skip();
+        assert_int_equal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, each[i].is_end ? SIGBUS : 0);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    }
+}
+
 /* --- A tree whose file is cut under its readers --- */
 
 typedef struct victim {
@@ -257,6 +304,135 @@ static void test_a_tree_that_is_cut_meanwhile(void **state)
         cut_under_readers(i % 2 ? samples[0] : ntuple_sample, true);
 }
 
+/* --- A file that is cut in the middle of a decompressor's work, or another's ---
+ *
+ * The calls of those who read mapped bytes come here first (the linker's --wrap). */
+
+static struct {
+    const hq_file *file; /* NULL: no trap is set */
+    const char *path;
+    int left; /* calls before it */
+} trap;
+
+static void spring(const uint8_t *from, size_t size)
+{
+    const hq_source *source = trap.file ? &trap.file->source : NULL;
+    uintptr_t begin = source && source->mapped ? (uintptr_t)mapped_bytes(source->mapped) : 0, at = (uintptr_t)from;
+    if (begin == 0 || size == 0 || at < begin || at - begin >= source->size || trap.left-- > 0)
+        return;
+    trap.file = NULL;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(truncate(trap.path, (off_t)((at - begin + size / 2) / page * page)), 0);
+}
+
+hq_error __real_inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
+                             hq_reason *reason);
+hq_error __wrap_inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
+                             hq_reason *reason);
+void __real_number_decode(const hq_number *number, void *to, const uint8_t *from, size_t count);
+void __wrap_number_decode(const hq_number *number, void *to, const uint8_t *from, size_t count);
+void __real_page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first,
+                         uint32_t count, hq_type type, bool is_past, void *values_r);
+void __wrap_page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first,
+                         uint32_t count, hq_type type, bool is_past, void *values_r);
+
+hq_error __wrap_inflater_run(hq_inflater *inflater, const uint8_t *record, size_t size, uint8_t *out, size_t out_size,
+                             hq_reason *reason)
+{
+    spring(record, size);
+    return __real_inflater_run(inflater, record, size, out, out_size, reason);
+}
+
+void __wrap_number_decode(const hq_number *number, void *to, const uint8_t *from, size_t count)
+{
+    spring(from, count * number->size);
+    __real_number_decode(number, to, from, count);
+}
+
+void __wrap_page_numbers(const hq_nt_column *column, const uint8_t *page, uint32_t elements, uint32_t first,
+                         uint32_t count, hq_type type, bool is_past, void *values_r)
+{
+    if (first == 0 && count == elements)
+        spring(page, page_bytes(column, elements));
+    __real_page_numbers(column, page, elements, first, count, type, is_past, values_r);
+}
+
+static void write_again(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static hq_column *read_whole(const hq_tree *tree, const char *name)
+{
+    hq_reason reason;
+    hq_column *column = NULL;
+    if (tree_read(tree, name, 0, tree_entries(tree), SIZE_MAX / 2, &column, &reason) != HQ_OK)
+        fail_msg("%s", reason.text);
+    tree_rest(tree); /* so that nothing is kept of an RNTuple's lists */
+    return column;
+}
+
+/* Of each column one call is cut short, and the file is whole again afterwards; gives how many were. */
+static size_t cut_each_column(const char *sample, int left)
+{
+    size_t size, count, cuts = 0;
+    uint8_t *bytes = read_sample(sample, &size);
+    hq_reason reason;
+    hq_tree_name *names;
+    hq_file *file;
+    hq_tree *tree;
+    trap.path = "trapped.root";
+    write_file(trap.path, bytes, size);
+    assert_int_equal(rootfile_open(trap.path, &file, &reason), HQ_OK);
+    assert_int_equal(rootfile_list(file, &names, &count, &reason), HQ_OK);
+    assert_int_equal(tree_open(file, names[0].path, &tree, &reason), HQ_OK);
+    const hq_schema *schema = tree_schema(tree);
+    for (size_t i = 0; file->source.mapped && i < schema->count; i++) {
+        const char *name = schema->fields[i].name;
+        hq_column *whole = read_whole(tree, name), *column = NULL;
+        trap.file = file;
+        trap.left = left;
+        hq_error error = tree_read(tree, name, 0, tree_entries(tree), SIZE_MAX / 2, &column, &reason);
+        bool is_cut = !trap.file;
+        trap.file = NULL;
+        assert_int_equal(error, is_cut ? HQ_EFORMAT : HQ_OK);
+        if (is_cut) {
+            assert_non_null(strstr(reason.text, "became shorter while it was read"));
+            assert_non_null(strstr(reason.text, trap.path));
+            assert_null(column);
+            write_again(trap.path, bytes, size);
+            column = read_whole(tree, name);
+        }
+        assert_int_equal(column->value_count, whole->value_count);
+        assert_memory_equal(column->values, whole->values, whole->value_count * hq_type_size(whole->type));
+        column_free(&column);
+        column_free(&whole);
+        cuts += is_cut;
+    }
+    bool is_mapped = file->source.mapped != NULL;
+    tree_close(&tree);
+    rootfile_close(&file);
+    tree_names_free(&names, count);
+    free(bytes);
+    if (!is_mapped)
+        skip();
+    return cuts;
+}
+
+static void test_work_is_cut_in_its_middle(void **state)
+{
+    (void)state;
+    static const char *const each[] = {"uproot-HZZ-zlib.root", "uproot-HZZ-lzma.root", "uproot-HZZ-lz4.root",
+                                       "uproot-HZZ-zstd.root", "uproot-HZZ-uncompressed.root"};
+    set_handlers();
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        assert_true(cut_each_column(each[i], 0) >= 30);
+    assert_true(cut_each_column(ntuple_sample, 0) >= 30);
+}
+
 /* What is not in the page cache is read by pread, and gives the same values. */
 static void cold_as_warm(const char *sample)
 {
@@ -322,11 +498,13 @@ static void test_checksums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_a_handler_all_is_as_ever),
         cmocka_unit_test(test_work_ends_where_the_file_does),
         cmocka_unit_test(test_a_cut_within_a_page_is_seen),
         cmocka_unit_test(test_other_faults_are_not_caught),
         cmocka_unit_test(test_a_tree_that_is_cut),
         cmocka_unit_test(test_a_tree_that_is_cut_meanwhile),
+        cmocka_unit_test(test_work_is_cut_in_its_middle),
         cmocka_unit_test(test_cold_files),
         cmocka_unit_test(test_checksums),
     };
