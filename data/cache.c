@@ -12,7 +12,7 @@ enum {
     SMALL_SHARE = 10,      /* the part for what is new: one tenth */
     GHOSTS_PER_ENTRY = 8,  /* names remembered for each column that is there … */
     MIN_GHOSTS = 1024,     /* … and at least so many */
-    MAX_REPORTS = 1 << 20, /* 16 MiB; a second in which more are evicted is not to be had */
+    MAX_REPORTS = 1 << 20, /* 32 MiB at most; a second in which more are evicted is not to be had */
     REPORTS_COMPARED = 32
 };
 

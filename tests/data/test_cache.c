@@ -453,6 +453,31 @@ static void no_eviction_is_lost(void **state)
     cache_free(&cache);
 }
 
+/* If nobody ever asks, memory for it has an end: the oldest are dropped, and counted. */
+static void untaken_reports_are_bounded_and_counted(void **state)
+{
+    (void)state;
+    enum { MOST = 1 << 20, MORE = 1000 };
+    slow_disk disk = disk_new();
+    disk.values = 1;
+    hq_cache *cache = cache_new(0);
+    for (uint64_t i = 0; i < MOST + MORE; i++)
+        use(cache, i, &disk);
+    hq_cache_counts counts;
+    cache_count(cache, &counts);
+    assert_int_equal(counts.evictions, MOST + MORE);
+    assert_int_equal(counts.evictions_untold, MORE);
+    hq_hash *partitions = hq_calloc(MOST + 1, sizeof *partitions);
+    assert_int_equal(cache_take_evicted(cache, partitions, MOST + 1), MOST);
+    for (uint64_t i = 0; i < MOST; i += MOST - 1) {
+        hq_cache_key key = key_of(MORE + i);
+        hq_hash expected = partition_identity(&key.file, "events", key.first, key.last);
+        assert_memory_equal(&partitions[i], &expected, sizeof expected);
+    }
+    free(partitions);
+    cache_free(&cache);
+}
+
 /* --- ahead, and several at once --- */
 
 /* Loads a column ahead and lets it go; true if the cache has it now. */
@@ -757,6 +782,7 @@ int main(void)
         cmocka_unit_test(a_new_working_set_takes_over),
         cmocka_unit_test(evictions_are_reported_once_a_partition),
         cmocka_unit_test(no_eviction_is_lost),
+        cmocka_unit_test(untaken_reports_are_bounded_and_counted),
         cmocka_unit_test(loading_ahead_is_no_use),
         cmocka_unit_test(a_failed_load_ahead_leaves_nothing),
         cmocka_unit_test(a_scan_read_ahead_leaves_what_is_used_often),
