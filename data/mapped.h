@@ -6,6 +6,9 @@
  * file is mapped; a SIGBUS for any other address goes on to the handler that was there before, or ends the process as
  * ever.
  *
+ * If somebody writes to the file, what was read once may be something else the next time. So nobody trusts mapped bytes
+ * because they were checked before: what is checked for memory's sake is copied first, or checked where it is used.
+ *
  * Any number of threads.
  */
 #ifndef HQ_DATA_MAPPED_H

@@ -433,6 +433,93 @@ static void test_work_is_cut_in_its_middle(void **state)
     assert_true(cut_each_column(ntuple_sample, 0) >= 30);
 }
 
+/* --- A file whose bytes change under its readers ---
+ *
+ * What has been checked may be something else when it is used. Then a column may be wrong, but never out of bounds. */
+
+typedef struct scribbler {
+    const uint8_t *bytes; /* as they should be */
+    size_t size;
+    int fd;
+    atomic_bool is_over;
+} scribbler;
+
+static void *scribble(void *context)
+{
+    scribbler *s = context;
+    for (uint32_t random = 1; !s->is_over;) {
+        random = random * 1664525u + 1013904223u;
+        off_t at = (off_t)(random % s->size);
+        uint8_t wrong = (uint8_t)(s->bytes[at] ^ (uint8_t)(1u << (random >> 29)));
+        if (pwrite(s->fd, &wrong, 1, at) != 1 || pwrite(s->fd, &s->bytes[at], 1, at) != 1)
+            break;
+    }
+    return NULL;
+}
+
+static void check_column(const hq_column *column)
+{
+    uint64_t lists = column->entries;
+    const uint32_t *offsets = column->offsets;
+    for (uint32_t level = 0; offsets; level++) {
+        bool is_last = level == column->inner_count;
+        assert_int_equal(offsets[0], 0);
+        for (uint64_t i = 0; i < lists; i++)
+            assert_true(offsets[i] <= offsets[i + 1]);
+        assert_int_equal(offsets[lists], is_last ? column->value_count : column->inner[level].count);
+        lists = offsets[lists];
+        offsets = is_last ? NULL : column->inner[level].offsets;
+    }
+}
+
+static void scribble_under_reader(const char *sample)
+{
+    size_t size, count, rounds = 0, whole = 0;
+    scribbler s = {.bytes = read_sample(sample, &size)};
+    hq_reason reason;
+    hq_tree_name *names;
+    hq_file *file;
+    hq_tree *tree;
+    pthread_t thread;
+    write_file("scribbled.root", s.bytes, size);
+    assert_int_equal(rootfile_open("scribbled.root", &file, &reason), HQ_OK);
+    assert_int_equal(rootfile_list(file, &names, &count, &reason), HQ_OK);
+    assert_int_equal(tree_open(file, names[0].path, &tree, &reason), HQ_OK);
+    s.size = size;
+    s.fd = open("scribbled.root", O_WRONLY | O_CLOEXEC);
+    assert_true(s.fd >= 0);
+    assert_int_equal(pthread_create(&thread, NULL, scribble, &s), 0);
+    const hq_schema *schema = tree_schema(tree);
+    for (; rounds < ROUNDS / 4; rounds++)
+        for (size_t i = 0; i < schema->count; i++) {
+            hq_column *column = NULL;
+            if (tree_read(tree, schema->fields[i].name, 0, tree_entries(tree), SIZE_MAX / 2, &column, &reason) != HQ_OK)
+                continue;
+            check_column(column);
+            column_free(&column);
+            whole++;
+        }
+    s.is_over = true;
+    pthread_join(thread, NULL);
+    assert_true(whole > 0);
+    close(s.fd);
+    tree_close(&tree);
+    rootfile_close(&file);
+    tree_names_free(&names, count);
+    free((void *)s.bytes);
+}
+
+static void test_bytes_that_change_meanwhile(void **state)
+{
+    (void)state;
+    static const char *const each[] = {"uproot-HZZ-zlib.root", "uproot-HZZ-lzma.root", "uproot-HZZ-lz4.root",
+                                       "uproot-HZZ-zstd.root", "uproot-HZZ-uncompressed.root"};
+    set_handlers();
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        scribble_under_reader(each[i]);
+    scribble_under_reader(ntuple_sample);
+}
+
 /* What is not in the page cache is read by pread, and gives the same values. */
 static void cold_as_warm(const char *sample)
 {
@@ -505,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_a_tree_that_is_cut),
         cmocka_unit_test(test_a_tree_that_is_cut_meanwhile),
         cmocka_unit_test(test_work_is_cut_in_its_middle),
+        cmocka_unit_test(test_bytes_that_change_meanwhile),
         cmocka_unit_test(test_cold_files),
         cmocka_unit_test(test_checksums),
     };
