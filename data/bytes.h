@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "reading ROOT files is written for little-endian machines");
+
 typedef struct hq_bytes {
     const uint8_t *base;
     size_t size, at;
