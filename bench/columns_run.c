@@ -47,8 +47,8 @@ typedef struct block_list {
     block_copy *list;
     size_t count, capacity;
     uint64_t size, true_size;
-    const uint8_t *xxh3; /* where the last checksum's bytes begin, */
-    size_t xxh3_size;    /* and how many they are */
+    const uint8_t *xxh64, *xxh3; /* where the last checksum's bytes begin, */
+    size_t xxh3_size;            /* and how many they are */
     bool is_recording;
 } block_list;
 
@@ -68,7 +68,7 @@ static void record(library_kind library, const void *data, size_t size, size_t t
     memcpy(block->data, data, size);
     recorded.size += size;
     recorded.true_size += true_size;
-    block->has_xxh64 = library == LIB_LZ4;
+    block->has_xxh64 = recorded.xxh64 == data;
     block->has_xxh3 = recorded.xxh3 && (const uint8_t *)data - recorded.xxh3 < (ptrdiff_t)recorded.xxh3_size;
 }
 
@@ -80,11 +80,19 @@ size_t __real_ZSTD_decompressDCtx(ZSTD_DCtx *context, void *to, size_t true_size
 enum libdeflate_result __real_libdeflate_zlib_decompress(struct libdeflate_decompressor *context, const void *from,
                                                          size_t size, void *to, size_t true_size, size_t *size_r);
 
+uint64_t __real_checksum_xxh64(const void *data, size_t size);
 uint64_t __real_checksum_xxh3(const void *data, size_t size);
+
+uint64_t __wrap_checksum_xxh64(const void *data, size_t size)
+{
+    recorded.xxh64 = data;
+    return __real_checksum_xxh64(data, size);
+}
 
 uint64_t __wrap_checksum_xxh3(const void *data, size_t size)
 {
     recorded.xxh3 = data;
+    recorded.xxh64 = NULL;
     recorded.xxh3_size = size;
     return __real_checksum_xxh3(data, size);
 }
