@@ -81,10 +81,9 @@ typedef struct basket_record {
     hq_key key;
     uint32_t last; /* where its data end */
     hq_error error;
-    uint8_t *into; /* what is filled with all of it; */
-    uint8_t
-        *table; /* or, if this is not NULL, into with the data, in the machine's order of bytes, and this with what */
-                /* is behind them */
+    /* Filled with all of it; or, if there is a table, into with the data in the machine's order of bytes, and the table
+     * with what is behind them. */
+    uint8_t *into, *table;
 } basket_record;
 
 static hq_error use_record(basket_record *record, void (*work)(void *context))

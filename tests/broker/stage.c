@@ -352,8 +352,13 @@ void fake_fail(fake_worker *w, hq_order order, hq_error error, const char *text)
 {
     hq_failure failure = {.error = error, .entry = 3, .line = error == HQ_EQUERY ? 4 : 0};
     hq_fail(&failure.reason, error, "%s", text);
+    fake_fail_as(w, order, &failure);
+}
+
+void fake_fail_as(fake_worker *w, hq_order order, const hq_failure *failure)
+{
     hq_buffer bytes = {0};
-    failure_encode(&failure, &bytes);
+    failure_encode(failure, &bytes);
     fake_forget(w, &order);
     fake_say(w, &(hq_answer){.handle = order.handle,
                              .index = order.index,

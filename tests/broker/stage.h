@@ -89,6 +89,7 @@ void fake_answer(fake_worker *w, hq_order order, double value);
 /* Answers everything it has. */
 void fake_answer_all(fake_worker *w, double value);
 void fake_fail(fake_worker *w, hq_order order, hq_error error, const char *text);
+void fake_fail_as(fake_worker *w, hq_order order, const hq_failure *failure);
 /* Any answer. */
 void fake_say(fake_worker *w, const hq_answer *answer);
 void fake_say_credit(fake_worker *w, int credit);

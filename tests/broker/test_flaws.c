@@ -79,15 +79,7 @@ static void fail_file(fake_worker *w, hq_order order)
 {
     hq_failure failure = {.error = HQ_EFORMAT, .is_of_file = true};
     hq_fail(&failure.reason, HQ_EFORMAT, "%s", reason_text);
-    hq_buffer bytes = {0};
-    failure_encode(&failure, &bytes);
-    fake_forget(w, &order);
-    fake_say(w, &(hq_answer){.handle = order.handle,
-                             .index = order.index,
-                             .is_failed = true,
-                             .contents = bytes.bytes,
-                             .size = (uint32_t)bytes.size});
-    buffer_clear(&bytes);
+    fake_fail_as(w, order, &failure);
 }
 
 static void expect_accepted(scene *sc, int64_t subtasks)

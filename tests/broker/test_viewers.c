@@ -133,6 +133,21 @@ static void a_client_hears_of_all_its_queries_ten_times_a_second_in_turn_4_1(voi
     stage_end(&s);
 }
 
+/* One client has a query of so many subtasks, which is number 7 to it; the other follows that one as its number 0, and
+ * has two more, each of so many subtasks more than the one before. The worker gets them all. */
+static void follow_beside(zsock_t *one, zsock_t *many, fake_worker *worker, int subtasks, int step)
+{
+    submit(one, 7, stage_text, subtasks);
+    hq_hash query = accepted(one, 7);
+    attach(many, 0, &query, true);
+    accepted(many, 0);
+    for (int i = 1; i < 3; i++) {
+        submit(many, i, stage_text, subtasks + i * step);
+        accepted(many, i);
+    }
+    fake_collect(worker, 3 * subtasks + 3 * step);
+}
+
 /* One that follows a query alone does not make those wait for ever that another one follows beside it. */
 static void a_query_that_others_follow_takes_nobody_s_turn_4_1(void **state)
 {
@@ -141,15 +156,7 @@ static void a_query_that_others_follow_takes_nobody_s_turn_4_1(void **state)
     stage *s = stage_start(&settings);
     zsock_t *many = stage_client(s), *one = stage_client(s);
     fake_worker *worker = fake_join(s, 1, FAKE_MAX);
-    submit(one, 7, stage_text, 50);
-    hq_hash query = accepted(one, 7);
-    attach(many, 0, &query, true);
-    accepted(many, 0);
-    for (int i = 1; i < 3; i++) {
-        submit(many, i, stage_text, 50 + i);
-        accepted(many, i);
-    }
-    fake_collect(worker, 153);
+    follow_beside(one, many, worker, 50, 1);
     int64_t answered = 0, begun_ms = hq_now_ms(), told[3] = {0}, done;
     for (int round = 0; round < ROUNDS; round++) {
         answer_each(s, worker, &answered);
@@ -175,15 +182,7 @@ static void a_query_is_told_of_though_others_are_told_just_before_4_1(void **sta
     stage *s = stage_start(&settings);
     zsock_t *many = stage_client(s), *one = stage_client(s);
     fake_worker *worker = fake_join(s, 1, FAKE_MAX);
-    submit(one, 7, stage_text, 300);
-    hq_hash query = accepted(one, 7);
-    attach(many, 0, &query, true);
-    accepted(many, 0);
-    for (int i = 1; i < 3; i++) {
-        submit(many, i, stage_text, 300 - i);
-        accepted(many, i);
-    }
-    fake_collect(worker, 897);
+    follow_beside(one, many, worker, 300, -1);
     int64_t answered = 0, told[3] = {0}, all = 0, done;
     answer_one(worker, 1, &answered);
     assert_int_equal(progress(many, &done), 1);
