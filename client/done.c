@@ -1,5 +1,6 @@
 #include "client/done.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +21,15 @@ typedef struct search {
 } search;
 
 /* Of "entry-<priority>-<query>-<sequence>"; false for any other name. */
-static int read_name(const char *entry, hq_done_query *query_r)
+static bool read_name(const char *entry, hq_done_query *query_r)
 {
     char id[HQ_HASH_TEXT];
     int priority, sequence, end = 0;
     if (sscanf(entry, "entry-%d-%32[0-9a-f]-%d%n", &priority, id, &sequence, &end) != 3 || entry[end] ||
         strlen(id) != HQ_HASH_TEXT - 1)
-        return 0;
+        return false;
     *query_r = (hq_done_query){.entry = hq_strdup(entry), .id = hq_strdup(id), .sequence = sequence};
-    return 1;
+    return true;
 }
 
 static void query_clear(hq_done_query *query)
